@@ -1,0 +1,57 @@
+"""Controller half of images: compares digests, sends the archive of the host's group only when one is missing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.twinstack.core.plugins.plugin_utils import bundle_index
+
+MODULE = "twinstack.core.images"
+
+
+class ActionModule(ActionBase):
+    """One round trip when the host lacks nothing."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_diff = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the action; the result is the module's."""
+        result = super().run(tmp, task_vars)
+        arguments = self._task.args
+        try:
+            artifacts = bundle_index.read(Path(os.path.expanduser(str(arguments["bundle"]))))
+        except bundle_index.BundleIndexError as error:
+            raise AnsibleActionFail(str(error)) from error
+        name = f"images-{str(arguments['group']).replace('_', '-')}"
+        if name not in artifacts:
+            raise AnsibleActionFail(
+                f"bundle.json: found no artifact {name}. Try: ansible-playbook playbooks/bundle.yml"
+            )
+        image_set = artifacts[name]
+        wanted = {image["name"]: image["digest"] for image in image_set["images"]}
+        sent = {"wanted": wanted, "wait": arguments.get("wait", False), "timeout": arguments.get("timeout", 300)}
+        found = self._module(sent, task_vars)
+        needs_archive = found.get("lacking") and not found.get("running") and not found.get("failed")
+        if needs_archive and not self._task.check_mode:
+            folder = self._make_tmp_path()
+            try:
+                archive = self._connection._shell.join_path(folder, "images.tar")
+                self._connection.put_file(image_set["path"], archive)
+                found = self._module({**sent, "archive": archive, "sha256": image_set["sha256"]}, task_vars)
+            finally:
+                self._remove_tmp_path(folder)
+        result.update(found)
+        return result
+
+    def _module(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """One execution of the module on the host."""
+        found: dict[str, Any] = self._execute_module(
+            module_name=MODULE, module_args=arguments, task_vars=task_vars or {}
+        )
+        return found

@@ -1,0 +1,46 @@
+"""Writes a verification's report on the controller and returns its summary, which ends the run's output."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.twinstack.core.plugins.plugin_utils import report_page
+
+
+def phases(record: Path, seconds: float) -> list[dict[str, Any]]:
+    """The phases of the run that goes on now, from what the callback wrote at the start of the last one.
+
+    seconds: how long the verification took, which is that last phase. None when the callback does not run.
+    """
+    try:
+        run = json.loads(record.read_text(encoding="utf-8"))
+        found = [] if run["finished"] else list(run["phases"])
+        return [*found[:-1], {**found[-1], "seconds": seconds}] if found else []
+    except (OSError, ValueError, KeyError):
+        return []
+
+
+class ActionModule(ActionBase):
+    """Never reports a change: a report is no state of a host."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the action."""
+        result = super().run(tmp, task_vars)
+        report = json.loads(json.dumps(self._task.args["report"]))
+        folder = Path(str(self._task.args["dest"])).expanduser()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        (folder / "report.xml").write_bytes(report_page.junit(report))
+        (folder / "report.html").write_text(
+            report_page.page(report, phases(folder / "run.json", report["seconds"])), encoding="utf-8"
+        )
+        summary = [report_page.summary(report), f"report: {folder}/report.html"]
+        if self._task.args.get("kubeconfig"):
+            summary.append(f"kubeconfig: {self._task.args['kubeconfig']}")
+        return result | {"changed": False, "ok": bool(report["ok"]), "summary": "\n".join(summary)}

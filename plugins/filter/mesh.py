@@ -1,0 +1,45 @@
+"""Filters over the mesh's settings: thin doors to plugin_utils/mesh.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.twinstack.core.plugins.plugin_utils import mesh as model
+
+
+def _parsed(settings: Mapping[str, Any]) -> model.Mesh:
+    """The settings as typed data; AnsibleFilterError with the field's name when something does not fit."""
+    try:
+        return model.parse_mesh(settings)
+    except (KeyError, ValueError) as error:
+        raise AnsibleFilterError(f"mesh settings: {error}") from error
+
+
+def istio_renders(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What module istio_render is to render: the shared parts, then each revision, each with its own istioctl."""
+    mesh = _parsed(settings)
+    renders = [{"istioctl": mesh.default.build.istioctl, "operator": model.shared_operator(mesh)}]
+    for revision in mesh.revisions:
+        operator = model.revision_operator(mesh, revision)
+        renders.append({"istioctl": revision.build.istioctl, "operator": operator})
+    return renders
+
+
+def istio_adopted(objects: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """istioctl's objects as they are applied, the mesh's namespace with them."""
+    return [model.namespace(), *model.adopted(objects)]
+
+
+def mesh_objects(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Objects of Istio's kinds for the whole mesh."""
+    return model.mesh_objects(_parsed(settings))
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Filters by name."""
+        return {"istio_renders": istio_renders, "istio_adopted": istio_adopted, "mesh_objects": mesh_objects}

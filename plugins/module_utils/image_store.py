@@ -1,0 +1,73 @@
+"""Images in containerd's namespace k8s.io: what is there, and an import that runs beside everything else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+
+UNIT = "twinstack-image-import.service"
+ARCHIVE_FOLDER = "/opt/twinstack/images"  # in the store of artifacts, which a reset removes as a whole
+
+
+class ImageStoreError(Exception):
+    """ctr or the import failed; the message holds its last words."""
+
+
+def parse_list(output: str) -> dict[str, str]:
+    """Digest by name from `ctr images ls`, whose columns are REF TYPE DIGEST SIZE PLATFORMS LABELS."""
+    rows = (line.split() for line in output.splitlines()[1:])
+    return {row[0]: row[2] for row in rows if len(row) >= 3 and row[2].startswith("sha256:")}
+
+
+def present(ctr: str = "/usr/local/bin/ctr") -> dict[str, str]:
+    """Digest by name of the images that kubelet can use; none when containerd is not there (a fresh host)."""
+    if not os.path.exists(ctr) or not os.path.exists("/run/containerd/containerd.sock"):
+        return {}
+    done = subprocess.run(
+        [ctr, "--namespace", "k8s.io", "images", "ls"], capture_output=True, text=True, timeout=60, check=False
+    )
+    if done.returncode != 0:
+        raise ImageStoreError(f"ctr images ls: exit status {done.returncode}: {done.stderr.strip()[-1000:]}")
+    return parse_list(done.stdout)
+
+
+def lacking(wanted: dict[str, str], have: dict[str, str]) -> list[str]:
+    """Names of wanted images that are absent or have another digest."""
+    return sorted(name for name, digest in wanted.items() if have.get(name) != digest)
+
+
+def unit_state() -> tuple[str, str]:
+    """ActiveState and Result of the import unit; ("inactive", "success") when there is none."""
+    done = subprocess.run(
+        ["systemctl", "show", "--property=ActiveState,Result", UNIT], capture_output=True, text=True, check=False
+    )
+    values = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    return values.get("ActiveState", "inactive"), values.get("Result", "success")
+
+
+def start_import(archive: str, ctr: str = "/usr/local/bin/ctr") -> None:
+    """Import an archive in a transient unit and return at once; the unit removes the archive when it is done."""
+    subprocess.run(["systemctl", "reset-failed", UNIT], capture_output=True, check=False)
+    argv = ["systemd-run", "--unit", UNIT, "--property=Type=oneshot", "--no-block"]
+    argv += [f"--property=ExecStopPost=/bin/rm -f {archive}"]
+    argv += [ctr, "--namespace", "k8s.io", "images", "import", "--local", "--digests=false", archive]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise ImageStoreError(f"systemd-run: exit status {done.returncode}: {done.stderr.strip()[-1000:]}")
+
+
+def wait_import(wanted: dict[str, str], timeout: float) -> list[str]:
+    """Wait until the import unit ends; names still lacking. Raises ImageStoreError on failure or after timeout s."""
+    deadline = time.monotonic() + timeout
+    while True:
+        state, outcome = unit_state()
+        if state not in ("active", "activating", "deactivating"):
+            break
+        if time.monotonic() > deadline:
+            raise ImageStoreError(f"{UNIT}: still {state} after {timeout:.0f} s. Try: journalctl --unit {UNIT}")
+        time.sleep(0.2)
+    still = lacking(wanted, present())
+    if still and outcome != "success":
+        raise ImageStoreError(f"{UNIT}: ended with {outcome}. Try: journalctl --unit {UNIT}")
+    return still

@@ -1,0 +1,228 @@
+"""Applying many objects: in waves, in parallel, with what changed, what failed, what is to be pruned and waited for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ansible_collections.twinstack.core.plugins.module_utils import kube_objects
+from ansible_collections.twinstack.core.plugins.module_utils.kube_client import (
+    CONNECTION_ERRORS,
+    RefusedError,
+    UnknownKindError,
+)
+from ansible_collections.twinstack.core.plugins.module_utils.kube_objects import Key, Object
+
+AT_ONCE = 8  # requests in flight; the API server's own default for a client is higher
+POLL_SECONDS = 0.5
+RETRY_SECONDS = 1.0
+PASSING = (409, 429, 500, 503, 504)  # answers that another try may turn into a success
+
+
+class Cluster(Protocol):
+    """What this module needs of `kube_client.Client`."""
+
+    def get(self, key: Key) -> Object | None:
+        """The object, None when there is none."""
+
+    def apply(self, item: Object, key: Key, dry_run: bool, force: bool) -> Object:
+        """Server-side apply."""
+
+    def list(self, api_version: str, kind: str, selector: str = "") -> list[Object]:
+        """All objects of a kind."""
+
+    def delete(self, key: Key, dry_run: bool) -> None:
+        """Remove an object."""
+
+
+@dataclass
+class Outcome:
+    """What came of it. changed and pruned: names of objects; failures: lines of text.
+
+    going: pruned objects that go only after what is in them.
+    """
+
+    changed: list[str] = field(default_factory=list)
+    pruned: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    going: list[Key] = field(default_factory=list)
+    diff: list[dict[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _One:
+    key: Key
+    before: Object | None
+    after: Object | None
+    failure: str = ""
+
+
+def apply_all(
+    cluster: Cluster, objects: Sequence[Object], part: str, dry_run: bool, force: bool, deadline: float
+) -> Outcome:
+    """Apply the objects, then remove what the part does not hold any more. Stops after the first wave that failed.
+
+    deadline: on time.monotonic()'s clock, for objects whose kind or namespace is not served yet.
+    """
+    wanted = kube_objects.labelled(objects, part)
+    kinds, spaces = kube_objects.announced(wanted)
+    outcome = Outcome()
+
+    def one(item: Object) -> _One:
+        return _apply_one(cluster, item, dry_run, force, deadline, kinds, spaces)
+
+    for wave in kube_objects.waves(wanted):
+        with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+            done = list(pool.map(one, wave))
+        for result in done:
+            if result.failure:
+                outcome.failures.append(f"{result.key}: {result.failure}")
+            elif result.after is not None and kube_objects.differs(result.before, result.after):
+                outcome.changed.append(str(result.key))
+                outcome.diff.append(kube_objects.difference(result.key, result.before, result.after))
+        if outcome.failures:
+            return outcome
+        if not dry_run and wave[0]["kind"] == "CustomResourceDefinition":
+            outcome.failures += wait_all(cluster, [(kube_objects.key_of(item), "") for item in wave], deadline)
+            if outcome.failures:
+                return outcome
+    if part:
+        _prune(cluster, wanted, part, dry_run, outcome)
+    return outcome
+
+
+def _apply_one(
+    cluster: Cluster,
+    item: Object,
+    dry_run: bool,
+    force: bool,
+    deadline: float,
+    kinds: set[tuple[str, str]],
+    spaces: set[str],
+) -> _One:
+    """Apply one object; a passing refusal is tried again, in a dry run what is to come counts as there."""
+    key = kube_objects.key_of(item)
+    ours = (key.api_version, key.kind) in kinds
+    while True:
+        try:
+            before = cluster.get(key)
+            return _One(key, before, cluster.apply(item, key, dry_run, force))
+        except UnknownKindError:
+            if dry_run and ours:
+                return _One(key, None, item)
+            failure, passing = f"found no kind {key.kind} in {key.api_version}; expected the cluster to serve it", ours
+        except RefusedError as error:
+            if dry_run and error.status == 404 and key.namespace in spaces:
+                return _One(key, None, item)
+            failure, passing = f"the API server refused it: {error}", error.status in PASSING
+        except CONNECTION_ERRORS as error:
+            failure, passing = f"no answer of the API server: {error}", True
+        if dry_run or not passing or time.monotonic() > deadline:
+            return _One(key, None, None, failure)
+        time.sleep(RETRY_SECONDS)
+
+
+def _prune(cluster: Cluster, wanted: Sequence[Object], part: str, dry_run: bool, outcome: Outcome) -> None:
+    """Remove what bears the part's label and is not wanted, of every kind that the part holds or once held."""
+    now = {(item["apiVersion"], item["kind"]) for item in wanted}
+    record = kube_objects.kinds_record(part, now)
+    place = kube_objects.key_of(record)
+    selector = f"{kube_objects.PART_LABEL}={part}"
+    try:
+        kept = cluster.get(place)
+        before = kube_objects.recorded_kinds(kept)
+        if not dry_run and not now <= before:  # before anything is removed: a run that dies here must not forget
+            cluster.apply(kube_objects.kinds_record(part, now | before), place, dry_run=False, force=True)
+        with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+            found = list(pool.map(lambda kind: cluster.list(kind[0], kind[1], selector), sorted(now | before)))
+    except (RefusedError, *CONNECTION_ERRORS) as error:
+        outcome.failures.append(f"part {part}: its objects could not be listed: {error}")
+        return
+    doomed = kube_objects.surplus([item for items in found for item in items], wanted)
+    for item in kube_objects.last_first(doomed):
+        key = kube_objects.key_of(item)
+        try:
+            cluster.delete(key, dry_run)
+        except (RefusedError, *CONNECTION_ERRORS) as error:
+            outcome.failures.append(f"{key}: it could not be removed: {error}")
+            continue
+        outcome.pruned.append(str(key))
+        if key.kind in kube_objects.FIRST_KINDS:
+            outcome.going.append(key)
+        outcome.diff.append(kube_objects.difference(key, item, None))
+    if dry_run or outcome.failures or (kept is not None and before == now):
+        return
+    try:
+        if now:
+            cluster.apply(record, place, dry_run=False, force=True)
+        elif kept is not None:
+            cluster.delete(place, dry_run=False)
+    except (RefusedError, *CONNECTION_ERRORS) as error:
+        outcome.failures.append(f"{place}: it could not be written: {error}")
+
+
+def wait_all(
+    cluster: Cluster,
+    targets: Sequence[tuple[Key, str]],
+    deadline: float,
+    sleep: Callable[[float], None] = time.sleep,
+) -> list[str]:
+    """Wait until all targets are ready; what is not when time is up, as lines of text. At least one look at each.
+
+    targets: (key, condition); an empty name means every object of the kind, of which there must be one.
+    """
+    waiting = list(targets)
+    while True:
+        reasons: dict[tuple[Key, str], list[str]] = {}
+        for target in waiting:
+            try:
+                found = _why_not(cluster, *target)
+            except (RefusedError, UnknownKindError, *CONNECTION_ERRORS) as error:
+                found = [f"{target[0]}: {error}"]
+            if found:
+                reasons[target] = found
+        waiting = list(reasons)
+        if not waiting:
+            return []
+        if time.monotonic() > deadline:
+            return [line for lines in reasons.values() for line in lines]
+        sleep(POLL_SECONDS)
+
+
+def wait_gone(
+    cluster: Cluster, keys: Sequence[Key], deadline: float, sleep: Callable[[float], None] = time.sleep
+) -> list[str]:
+    """Wait until none of the objects is there any more; those that are when time is up, as lines of text."""
+    left = list(keys)
+    while True:
+        try:
+            left = [key for key in left if _there(cluster, key)]
+        except (RefusedError, *CONNECTION_ERRORS) as error:
+            if time.monotonic() > deadline:
+                return [f"{key}: {error}" for key in left]
+        if not left:
+            return []
+        if time.monotonic() > deadline:
+            return [f"{key}: found it still there, expected it to be gone" for key in left]
+        sleep(POLL_SECONDS)
+
+
+def _there(cluster: Cluster, key: Key) -> bool:
+    try:
+        return cluster.get(key) is not None
+    except UnknownKindError:
+        return False
+
+
+def _why_not(cluster: Cluster, key: Key, condition: str) -> list[str]:
+    if key.name:
+        reason = kube_objects.unready(cluster.get(key), condition)
+        return [f"{key}: {reason}"] if reason else []
+    items = cluster.list(key.api_version, key.kind)
+    if not items:
+        return [f"{key.kind}: none there"]
+    named = [(kube_objects.key_of(item), kube_objects.unready(item, condition)) for item in items]
+    return [f"{one}: {reason}" for one, reason in named if reason]

@@ -1,0 +1,188 @@
+"""kubeadm on one host: what state it left, and running it so that an interrupted run can go on.
+
+A small record of our own says which configuration `kubeadm init` or `join` was started with and whether it came to
+its end. Without that record nothing on the host is touched: a cluster that somebody else made stays as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+RECORD = "/etc/twinstack/kubeadm.json"
+CONFIG = "/etc/twinstack/kubeadm.yaml"
+CA_FILE = "/etc/kubernetes/pki/ca.crt"
+KUBEADM = "/usr/local/bin/kubeadm"
+RESET = "ansible-playbook -i INVENTORY playbooks/reset.yml -e reset_confirm=CLUSTER"
+
+# kubeadm's own preflight refuses what its interrupted predecessor left; these names are those checks
+# (kubeadm: app/preflight/checks.go).
+RESUME_INIT = (
+    "DirAvailable--var-lib-etcd",
+    "FileAvailable--etc-kubernetes-manifests-kube-apiserver.yaml",
+    "FileAvailable--etc-kubernetes-manifests-kube-controller-manager.yaml",
+    "FileAvailable--etc-kubernetes-manifests-kube-scheduler.yaml",
+    "FileAvailable--etc-kubernetes-manifests-etcd.yaml",
+    "Port-10250",
+    "Port-10257",
+    "Port-10259",
+    "Port-2379",
+    "Port-2380",
+)
+RESUME_JOIN = (
+    "FileAvailable--etc-kubernetes-kubelet.conf",
+    "FileAvailable--etc-kubernetes-bootstrap-kubelet.conf",
+    "FileAvailable--etc-kubernetes-pki-ca.crt",
+    "Port-10250",
+)
+
+
+def resume_checks(phase: str, api_port: int) -> tuple[str, ...]:
+    """Names of kubeadm's checks that an interrupted run of ours fails."""
+    return (*RESUME_INIT, f"Port-{api_port}") if phase == "init" else RESUME_JOIN
+
+
+class KubeadmError(Exception):
+    """kubeadm failed or found what it must not touch; the message says what to do next."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What our last kubeadm run on this host was. phase: ``init`` or ``join``; config: sha256 of its documents."""
+
+    phase: str
+    config: str
+    finished: bool
+
+
+def digest(config: str) -> str:
+    """Hex sha256 of a configuration."""
+    return hashlib.sha256(config.encode()).hexdigest()
+
+
+def load(path: str = RECORD) -> Record | None:
+    """The record, or None on a host where we never ran kubeadm."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return Record(**json.load(stream))
+    except FileNotFoundError:
+        return None
+    except (TypeError, ValueError) as error:
+        raise KubeadmError(f"{path}: found no valid record ({error})") from error
+
+
+def save(record: Record, path: str = RECORD) -> None:
+    """Write the record atomically."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path + ".new", "w", encoding="utf-8") as stream:
+        json.dump(asdict(record), stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(path + ".new", path)
+
+
+def write_config(config: str, path: str = CONFIG) -> None:
+    """Write kubeadm's documents, readable by root only."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    descriptor = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(config)
+    os.replace(path + ".new", path)
+
+
+def foreign_state(folder: str = "/etc/kubernetes") -> list[str]:
+    """Paths that show a Kubernetes node that we have no record of."""
+    names = ("admin.conf", "kubelet.conf", "manifests/kube-apiserver.yaml")
+    return [os.path.join(folder, name) for name in names if os.path.exists(os.path.join(folder, name))]
+
+
+def decide(record: Record | None, phase: str, config: str, foreign: Sequence[str]) -> str:
+    """What to do: ``nothing``, ``run`` or ``resume``; raises KubeadmError when none of them is safe.
+
+    config: the digest of the wanted documents; for ``join`` only whether it finished counts, because its documents
+    hold a token that differs each time.
+    """
+    if record is None:
+        if foreign:
+            raise KubeadmError(
+                f"{', '.join(foreign)}: found a Kubernetes node that this project did not make, expected a bare host. "
+                "Try: kubeadm reset on that host, if nothing on it is needed"
+            )
+        return "run"
+    if record.phase != phase:
+        raise KubeadmError(
+            f"{RECORD}: found a host that ran kubeadm {record.phase}, expected {phase}: it moved between groups. "
+            f"Try: {RESET} --limit on this host"
+        )
+    if not record.finished:
+        if phase == "init" and record.config != config:
+            raise KubeadmError(
+                f"{RECORD}: an unfinished kubeadm init was started with other settings, expected the same ones. "
+                f"Try: go back to those settings, or {RESET}"
+            )
+        return "resume"
+    if phase == "init" and record.config != config:
+        raise KubeadmError(
+            f"{CONFIG}: the cluster was made with other settings than the inventory has now; this playbook does not "
+            "change a living cluster's kubeadm settings. Try: --diff to see them, then go back or rebuild"
+        )
+    return "nothing"
+
+
+def run(phase: str, config: str, ignore: Sequence[str], timeout: float) -> str:
+    """Run `kubeadm init` or `join` on CONFIG; returns its output, raises KubeadmError with its last lines."""
+    argv = [KUBEADM, phase, "--config", CONFIG]
+    if ignore:
+        argv += ["--ignore-preflight-errors", ",".join(sorted(ignore))]
+    if phase == "init":
+        argv += ["--skip-token-print"]
+    save(Record(phase, digest(config), finished=False))
+    write_config(config)
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise KubeadmError(f"kubeadm {phase}: no end after {timeout:.0f} s. Try: journalctl --unit kubelet") from error
+    finally:
+        if phase == "join":
+            os.unlink(CONFIG)  # it holds a token
+    if done.returncode != 0:
+        words = "\n".join((done.stdout + done.stderr).strip().splitlines()[-25:])
+        raise KubeadmError(f"kubeadm {phase}: exit status {done.returncode}. Try: journalctl --unit kubelet\n{words}")
+    save(Record(phase, digest(config), finished=True))
+    return done.stdout
+
+
+def ca_digest(path: str = CA_FILE) -> str:
+    """sha256 of the cluster's CA certificate file, to tell clusters apart; empty when there is none."""
+    try:
+        with open(path, "rb") as stream:
+            return hashlib.sha256(stream.read()).hexdigest()
+    except FileNotFoundError:
+        return ""
+
+
+def parse_join_command(output: str) -> tuple[str, list[str]]:
+    """Token and CA hashes out of `kubeadm token create --print-join-command`."""
+    words = output.split()
+    try:
+        token = words[words.index("--token") + 1]
+        hashes = [words[place + 1] for place, word in enumerate(words) if word == "--discovery-token-ca-cert-hash"]
+    except (ValueError, IndexError) as error:
+        raise KubeadmError("kubeadm token create: found no token in its output") from error
+    if not hashes:
+        raise KubeadmError("kubeadm token create: found no CA hash in its output")
+    return token, hashes
+
+
+def create_token(ttl: str, timeout: float = 60.0) -> tuple[str, list[str]]:
+    """A new bootstrap token with a short life, and the hashes that pin the CA."""
+    argv = [KUBEADM, "token", "create", "--ttl", ttl, "--print-join-command", "--kubeconfig"]
+    argv += ["/etc/kubernetes/admin.conf"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout, check=False)
+    if done.returncode != 0:
+        raise KubeadmError(f"kubeadm token create: exit status {done.returncode}: {done.stderr.strip()[-1000:]}")
+    return parse_join_command(done.stdout)

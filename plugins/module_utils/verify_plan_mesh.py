@@ -1,0 +1,145 @@
+"""Which probes exist where there is a mesh. Pure, like verify_plan, which calls every group here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ansible_collections.twinstack.core.plugins.module_utils.verify_model import (
+    FAMILIES,
+    GATEWAY,
+    HOST,
+    MESH,
+    OUTSIDE,
+    POD,
+    Action,
+    Fetch,
+    Known,
+    Node,
+    Probe,
+    Service,
+)
+from ansible_collections.twinstack.core.plugins.module_utils.verify_objects import CLUSTER_IP_SERVICES, SERVICE_PORT
+from ansible_collections.twinstack.core.plugins.module_utils.verify_plan_seen import trace_headers
+from ansible_collections.twinstack.core.plugins.module_utils.verify_scope import ANY, Scope, Skip, missing, pairs, url
+
+# What the caller's own proxy adds to an answer: whoever went around the proxy does not see it.
+THROUGH_PROXY = "x-envoy-upstream-service-time"
+# What the called proxy tells of the caller's certificate (Envoy: x-forwarded-client-cert), asked for by agnhost's path.
+CERTIFICATE_PATH = "/header?key=X-Forwarded-Client-Cert"
+
+
+def _mesh_services(family: str) -> list[str]:
+    """Services that have an address of the family."""
+    return [name for name, (_, families) in CLUSTER_IP_SERVICES.items() if family in families]
+
+
+def _mesh_probe(
+    group: str, family: str, node: Node, kind: str, service: Service, title: str, like: Fetch, path: str
+) -> Probe:
+    """A request from an agent to a Service's address of a family."""
+    address = service.addresses.get(family, "")
+    action: Action = replace(like, url=url(address, SERVICE_PORT, path)) if address else missing(service.name, family)
+    return Probe(
+        id=f"{group}/{family}/{node.name}/{service.name}",
+        group=group,
+        title=title,
+        family=family,
+        source=node.name,
+        target=service.name,
+        runner=f"{kind}/{node.name}",
+        action=action,
+        address=address,
+    )
+
+
+def mesh_mtls(scope: Scope) -> Iterator[Probe]:
+    """From proxy to proxy by mutual TLS: the called side saw the caller's certificate."""
+    like = replace(ANY, contains=("spiffe://",))
+    for family in FAMILIES:
+        for node in scope.mesh_nodes():
+            for name in _mesh_services(family):
+                title = f"pod in the mesh on {node.name} to {name} by mutual TLS"
+                traced = replace(like, send=trace_headers(scope.run, family, node.name))
+                yield _mesh_probe(
+                    "mesh-mtls", family, node, MESH, scope.mesh_service(name), title, traced, CERTIFICATE_PATH
+                )
+
+
+def mesh_plain(scope: Scope) -> Iterator[Probe]:
+    """From the mesh, through the caller's proxy, to a Service outside it."""
+    like = replace(ANY, contains=(THROUGH_PROXY,), headers=True)
+    for family in FAMILIES:
+        for node in scope.mesh_nodes():
+            for name in _mesh_services(family):
+                title = f"pod in the mesh on {node.name} through its proxy to plain Service {name}"
+                yield _mesh_probe("mesh-plain", family, node, MESH, scope.own_service(name), title, like, "/hostname")
+
+
+def mesh_strict(scope: Scope) -> Iterator[Probe]:
+    """A pod outside the mesh is refused by pods in it: nothing gets around their proxies."""
+    like = replace(ANY, refused=True)
+    for family in FAMILIES:
+        if not scope.mesh_nodes():
+            return
+        for node in scope.cluster.nodes:
+            for name in _mesh_services(family):
+                title = f"plain pod on {node.name} is refused by {name}"
+                yield _mesh_probe("mesh-strict", family, node, POD, scope.mesh_service(name), title, like, "/hostname")
+
+
+def mesh_outside(scope: Scope) -> Iterator[Probe | Skip]:
+    """From the mesh to a host outside the cluster."""
+    if not scope.mesh_nodes():
+        return
+    if not (scope.outside and scope.outside.addresses):
+        yield Skip("mesh-outside", "no listener is given (option outside_addresses)")
+        return
+    for family in FAMILIES:
+        for node in scope.mesh_nodes():
+            address = scope.outside.addresses[family]
+            yield Probe(
+                id=f"mesh-outside/{family}/{node.name}/{OUTSIDE}",
+                group="mesh-outside",
+                title=f"pod in the mesh on {node.name} to a host outside",
+                family=family,
+                source=node.name,
+                target=OUTSIDE,
+                runner=f"{MESH}/{node.name}",
+                action=replace(ANY, url=url(address, scope.outside.port, "/")),
+                address=address,
+            )
+
+
+def mesh_gateway(scope: Scope) -> Iterator[Probe]:
+    """From outside and from every host by the gateway's NodePort on every node to a pod in the mesh."""
+    if not scope.mesh_nodes():
+        return
+    service = scope.mesh_service(GATEWAY)
+    ports = [port for _, _, port in service.ports if port]
+    agents = [scope.agent(MESH, node.name) for node in scope.mesh_nodes()]
+    backends = frozenset(agent.name for agent in agents if agent.running)
+    sources = [(OUTSIDE, node) for node in scope.cluster.nodes] if scope.outside else []
+    sources += [(one.name, other) for one, other in pairs(scope.cluster)]
+    for family in FAMILIES:
+        for source, node in sources:
+            address = node.addresses.get(family, "")
+            action: Action
+            if not address:
+                action = missing(f"node {node.name}", family)
+            elif not ports or not backends:
+                why = service.problem or ("no pod in the mesh runs" if ports else "no node port was given")
+                action = Known(False, f"not tried: the gateway: {why}")
+            else:
+                action = Fetch(url(address, ports[0], "/hostname"), bodies=backends)
+            yield Probe(
+                id=f"mesh-gateway/{family}/{source}/{node.name}",
+                group="mesh-gateway",
+                title=f"{source} by the gateway's port on {node.name} into the mesh",
+                family=family,
+                source=source,
+                target=node.name,
+                runner=OUTSIDE if source == OUTSIDE else f"{HOST}/{source}",
+                action=action,
+                address=address,
+            )

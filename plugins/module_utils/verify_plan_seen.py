@@ -1,0 +1,163 @@
+"""Probes of tenants' gateways, and of what Prometheus, Jaeger and Kiali saw of the mesh's own probes. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from ansible_collections.twinstack.core.plugins.module_utils.verify_model import (
+    FAMILIES,
+    HOST,
+    MESH,
+    OUTSIDE,
+    POD,
+    Action,
+    Fetch,
+    Known,
+    Node,
+    Probe,
+    TenantGateway,
+)
+from ansible_collections.twinstack.core.plugins.module_utils.verify_objects import mesh_namespace
+from ansible_collections.twinstack.core.plugins.module_utils.verify_scope import Scope, missing, pairs, url
+
+OBSERVABILITY = "observability"
+PROMETHEUS, JAEGER, KIALI = ("prometheus", 9090), ("jaeger-query", 16686), ("kiali", 20001)
+# A gateway without a route for the request: it answers itself. 200 and others are answers of what stands behind it.
+ANSWERS = frozenset({200, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 429})
+GRAPH_SECONDS = 120
+
+
+def trace_id(run: str, family: str, node: str) -> str:
+    """The trace of one node's requests of one family in one verification (W3C trace context: 32 hexadecimal digits)."""
+    return hashlib.sha256(f"{run}/{family}/{node}".encode()).hexdigest()[:32]
+
+
+def trace_headers(run: str, family: str, node: str) -> tuple[str, ...]:
+    """Headers that ask every proxy on the way to record its part in one trace; none without a run."""
+    if not run:
+        return ()
+    trace = trace_id(run, family, node)
+    # The second one takes the choice from chance (Envoy: x-client-trace-id).
+    return f"traceparent: 00-{trace}-{'1' * 16}-01", f"x-client-trace-id: {trace}"
+
+
+# --- gateways of tenants ----------------------------------------------------------------------------------------------
+
+
+def tenant_gateway(scope: Scope) -> Iterator[Probe]:
+    """From outside, or from other hosts where there is no outside, to every tenant's ports on every node."""
+    if scope.outside:
+        ways: list[tuple[str, Node]] = [(OUTSIDE, node) for node in scope.cluster.nodes]
+    else:
+        ways = [(one.name, other) for one, other in pairs(scope.cluster)]
+    for family in FAMILIES:
+        for gateway in scope.cluster.gateways:
+            for scheme, port in (("http", gateway.http_port), ("https", gateway.https_port)):
+                if not port:
+                    continue
+                for source, node in ways:
+                    address = node.addresses.get(family, "")
+                    action = _gateway_request(gateway, scheme, address, port)
+                    yield Probe(
+                        id=f"tenant-gateway/{family}/{source}/{node.name}/{gateway.namespace}-{scheme}",
+                        group="tenant-gateway",
+                        title=f"{source} to {gateway.namespace}'s gateway on {node.name} by {scheme.upper()}",
+                        family=family,
+                        source=source,
+                        target=f"{gateway.namespace}-{scheme}",
+                        runner=OUTSIDE if source == OUTSIDE else f"{HOST}/{source}",
+                        action=action if address else missing(f"node {node.name}", family),
+                        address=address,
+                    )
+
+
+def _gateway_request(gateway: TenantGateway, scheme: str, address: str, port: int) -> Fetch:
+    """HTTPS is checked against the certificate that the tenant's Secret holds, for a name that it is good for."""
+    if scheme == "http" or not gateway.host:
+        return Fetch(url(address, port, "/", scheme), codes=ANSWERS, verify=False)
+    return Fetch(
+        url(gateway.host, port, "/", scheme),
+        codes=ANSWERS,
+        connect_to=f"{url(address, port, '').removeprefix('http://')}",
+        authority=gateway.authority,
+    )
+
+
+# --- what was seen ----------------------------------------------------------------------------------------------------
+
+
+def mesh_metrics(scope: Scope) -> Iterator[Probe]:
+    """Prometheus counted requests of each family, as the caller's and as the called proxy saw them."""
+    space = mesh_namespace(scope.namespace)
+    for family in FAMILIES:
+        for reporter in ("source", "destination"):
+            wanted = {
+                f"{reporter}_workload_namespace": space,
+                # Both ends, or nobody told the called proxy who calls.
+                "source_canonical_revision": scope.run,
+                "destination_canonical_revision": scope.run,
+                "reporter": reporter,
+                "ip_family": family,
+            }
+            selector = ",".join(f'{name}="{value}"' for name, value in wanted.items())
+            query = f"sum by (ip_family) (istio_requests_total{{{selector}}})"
+            path = f"/api/v1/query?query={quote(query, safe='')}"
+            title = f"requests by {family} counted by the {reporter}'s proxy"
+            yield from _seen(scope, "mesh-metrics", family, reporter, title, PROMETHEUS, path, (f'"{family}"',))
+
+
+def mesh_trace(scope: Scope) -> Iterator[Probe]:
+    """Jaeger has the trace of a request of each family with the spans of both proxies."""
+    for family in FAMILIES:
+        for node in scope.mesh_nodes():
+            path = f"/api/traces/{trace_id(scope.run, family, node.name)}"
+            title = f"trace of a {family} request from {node.name}, both proxies in it"
+            yield from _seen(scope, "mesh-trace", family, node.name, title, JAEGER, path, SPANS)
+
+
+SPANS = ('"outbound|80|', '"inbound|8080|')
+
+
+def mesh_graph(scope: Scope) -> Iterator[Probe]:
+    """Kiali draws the requests between the mesh's pods."""
+    space = mesh_namespace(scope.namespace)
+    path = f"/kiali/api/namespaces/graph?namespaces={space}&graphType=versionedApp&duration={GRAPH_SECONDS}s"
+    for family in FAMILIES:
+        edges = (f'"version": "{scope.run}"', '"isMTLS": "100"')
+        yield from _seen(scope, "mesh-graph", family, KIALI[0], "Kiali's graph has the edges", KIALI, path, edges)
+
+
+def _seen(
+    scope: Scope,
+    group: str,
+    family: str,
+    what: str,
+    title: str,
+    place: tuple[str, int],
+    path: str,
+    contains: tuple[str, ...],
+) -> Iterator[Probe]:
+    """A question to one of the three by its Service's address of the family; nothing where it is not installed."""
+    name, port = place
+    service = scope.cluster.services.get(f"{OBSERVABILITY}/{name}")
+    nodes = scope.mesh_nodes()
+    if service is None or not nodes:
+        return
+    address = service.addresses.get(family, "")
+    action: Action = Fetch(url(address, port, path), contains=contains) if address else missing(f"{name}", family)
+    if not any(scope.agent(MESH, node.name).running for node in nodes):
+        action = Known(False, "not tried: no pod in the mesh runs")
+    source = next((node for node in nodes if scope.agent(POD, node.name).running), nodes[0])
+    yield Probe(
+        id=f"{group}/{family}/{what}",
+        group=group,
+        title=title,
+        family=family,
+        source=source.name,
+        target=what,
+        runner=f"{POD}/{source.name}",
+        action=action,
+        address=address,
+    )

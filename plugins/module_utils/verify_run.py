@@ -1,0 +1,213 @@
+"""The verification from beginning to end: create agents, probe, probe failures again, conclude, remove."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible_collections.twinstack.core.plugins.module_utils.verify_cluster import API_ERRORS, Api, wait_until
+from ansible_collections.twinstack.core.plugins.module_utils.verify_conclude import conclude
+from ansible_collections.twinstack.core.plugins.module_utils.verify_model import (
+    OUTSIDE,
+    POD,
+    SEEN_GROUPS,
+    SERVICE_GROUPS,
+    Cluster,
+    Known,
+    Outside,
+    Probe,
+    Verdict,
+)
+from ansible_collections.twinstack.core.plugins.module_utils.verify_observe import observe
+from ansible_collections.twinstack.core.plugins.module_utils.verify_outside import listening, run_outside
+from ansible_collections.twinstack.core.plugins.module_utils.verify_parse import judge, known, parse_output
+from ansible_collections.twinstack.core.plugins.module_utils.verify_plan import plan, plan_without_agents
+from ansible_collections.twinstack.core.plugins.module_utils.verify_scope import Plan
+from ansible_collections.twinstack.core.plugins.module_utils.verify_script import batch
+
+BATCH_SECONDS = 60.0  # longest time for one shell's whole batch
+ENDPOINTS_SECONDS = 10.0
+AGAIN_SECONDS = 1.0
+TRAFFIC_GROUP = "mesh-mtls"
+MOST_SHELLS = 32
+
+Execute = Callable[[str, str], str]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the module was asked for. Times in seconds; outside_prefix None = nothing is probed from outside."""
+
+    kubeconfig: str
+    context: str | None
+    name: str
+    namespace: str
+    image: str
+    host_port: int
+    proxy_mode: str
+    start_seconds: float
+    settle_seconds: float
+    remove_seconds: float
+    linger_seconds: float = 0
+    mesh: bool = True
+    outside_prefix: tuple[str, ...] | None = None
+    outside_addresses: Mapping[str, str] = field(default_factory=dict)
+
+
+def verify(api: Api, settings: Settings, create: bool) -> tuple[dict[str, Any], list[str]]:
+    """The report, and the namespaces that could not be removed.
+
+    create: False = look only (check mode).
+    """
+    if settings.mesh:
+        api.find_mesh()
+    started, begun = datetime.now(timezone.utc).isoformat(timespec="seconds"), time.monotonic()
+    if not create:
+        cluster = observe(api.observe(settings.namespace, settings.name, {}))
+        todo = plan_without_agents(cluster, settings.namespace)
+        return conclude(todo, probe_all(todo, _refuse, 0), cluster, started, time.monotonic() - begun), []
+
+    left = api.remove(settings.remove_seconds)
+    if left:
+        raise TimeoutError(f"namespaces of an earlier run are still there after removal: {', '.join(left)}")
+    try:
+        todo, verdicts, cluster = _probe(api, settings)
+        drawn = api.topology(settings.namespace) if api.mesh_revision else {}
+        time.sleep(settings.linger_seconds)
+    finally:
+        left = api.remove(settings.remove_seconds)
+    return conclude(todo, verdicts, cluster, started, time.monotonic() - begun) | {"topology": drawn}, left
+
+
+def _refuse(runner: str, text: str) -> str:
+    raise OSError(f"{runner}: nothing runs in check mode")
+
+
+def _probe(api: Api, settings: Settings) -> tuple[Plan, dict[str, Verdict], Cluster]:
+    run = secrets.token_hex(8)
+    problems = api.create(settings.namespace, settings.image, settings.host_port, run)
+    cluster = wait_for_agents(
+        lambda: observe(api.observe(settings.namespace, settings.name, problems)),
+        settings.namespace,
+        settings.start_seconds,
+    )
+    agents = cluster.agents
+    with ExitStack() as stack:
+        outside: Outside | None = None
+        prefix = settings.outside_prefix
+        if prefix is not None:
+            outside = stack.enter_context(listening(prefix, settings.outside_addresses))
+
+        def execute(runner: str, text: str) -> str:
+            if runner == OUTSIDE:
+                return run_outside(prefix or (), text, BATCH_SECONDS)
+            agent = agents[runner]
+            return api.run(agent.namespace or settings.namespace, agent.name, text, BATCH_SECONDS)
+
+        def look() -> Cluster:
+            return observe(api.observe(settings.namespace, settings.name, problems))
+
+        def planned(cluster: Cluster) -> Plan:
+            return plan(cluster, settings.namespace, settings.host_port, settings.proxy_mode, outside, run)
+
+        todo = planned(cluster)
+        return todo, probe_all(todo, execute, settings.settle_seconds, lambda: planned(look())), cluster
+
+
+def wait_for_agents(look: Callable[[], Cluster], namespace: str, seconds: float) -> Cluster:
+    """The cluster as soon as every agent on a ready node runs and is an endpoint, or as it is when time is up."""
+    seen: list[Cluster] = []
+
+    def running() -> bool:
+        seen[:] = [look()]
+        ready = {node.name for node in seen[0].nodes if node.ready}
+        return all(agent.running for agent in seen[0].agents.values() if agent.node in ready)
+
+    def reachable() -> bool:
+        seen[:] = [look()]
+        return endpoints_complete(seen[0], namespace)
+
+    wait_until(running, seconds)
+    if not endpoints_complete(seen[0], namespace):
+        wait_until(reachable, ENDPOINTS_SECONDS)
+    return seen[0]
+
+
+def endpoints_complete(cluster: Cluster, namespace: str) -> bool:
+    """Whether the verification's Services know every running pod behind them in each of their families."""
+    pods = [agent for agent in cluster.agents.values() if agent.kind == POD and agent.running]
+    for service in cluster.services.values():
+        if service.namespace != namespace or service.problem:
+            continue
+        for family in service.addresses:
+            wanted = {agent.name for agent in pods if family in agent.addresses}
+            found = [servers for (kind, _, _), servers in service.servers.items() if kind == family]
+            if len(frozenset().union(*found)) < len(wanted):
+                return False
+    return True
+
+
+def probe_all(
+    todo: Plan, execute: Execute, settle_seconds: float, again: Callable[[], Plan] | None = None
+) -> dict[str, Verdict]:
+    """A verdict for every probe: first what needs no Service, then what does, then failures again until time is up.
+
+    execute: runs a batch at a runner and returns the shell's output; raises OSError when it cannot.
+    again: the plan from what the API says by now, because a cluster that settles changes what is to be expected.
+    """
+    verdicts: dict[str, Verdict] = {}
+    for turn in range(3):
+        verdicts |= probe_once([probe for probe in todo.probes if _turn(probe) == turn], execute)
+    end = time.monotonic() + settle_seconds
+    while time.monotonic() < end:
+        failed = {name for name, verdict in verdicts.items() if not verdict.ok and not verdict.skip}
+        if not failed:
+            break
+        time.sleep(AGAIN_SECONDS)
+        try:
+            current = again() if again else todo
+        except API_ERRORS:  # the way to the API may be what settles
+            current = todo
+        groups = {probe.group for probe in current.probes if probe.id in failed}
+        # What is counted, traced or drawn is seen only while there is something to see.
+        resent = TRAFFIC_GROUP if groups & set(SEEN_GROUPS) else ""
+        again_probes = [probe for probe in current.probes if probe.id in failed or probe.group == resent]
+        verdicts |= probe_once(again_probes, execute)
+    return verdicts
+
+
+def _turn(probe: Probe) -> int:
+    """What stands on Services comes after the rest, what others saw of it comes last."""
+    return 2 if probe.group in SEEN_GROUPS else int(probe.group in SERVICE_GROUPS)
+
+
+def probe_once(probes: Iterable[Probe], execute: Execute) -> dict[str, Verdict]:
+    """One batch per runner, all runners at the same time; what the API has told needs no runner."""
+    batches: dict[str, list[Probe]] = {}
+    verdicts: dict[str, Verdict] = {}
+    for probe in probes:
+        if isinstance(probe.action, Known):
+            verdicts[probe.id] = known(probe.action)
+        else:
+            batches.setdefault(probe.runner, []).append(probe)
+    if not batches:
+        return verdicts
+    with ThreadPoolExecutor(max_workers=min(MOST_SHELLS, len(batches))) as pool:
+        for part in pool.map(lambda item: _run_batch(item[0], item[1], execute), batches.items()):
+            verdicts.update(part)
+    return verdicts
+
+
+def _run_batch(runner: str, probes: list[Probe], execute: Execute) -> dict[str, Verdict]:
+    actions = {number: probe.action for number, probe in enumerate(probes)}
+    try:
+        output = parse_output(execute(runner, batch(actions)))
+    except (OSError, ValueError) as error:
+        return {probe.id: Verdict(False, f"could not run in {runner}: {error}") for probe in probes}
+    return {probe.id: judge(number, probe.action, output) for number, probe in enumerate(probes)}

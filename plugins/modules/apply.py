@@ -1,0 +1,266 @@
+#!/usr/bin/python
+# Apache-2.0
+"""Bring Kubernetes objects to a wanted state in one call."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: apply
+short_description: Apply many Kubernetes objects, prune and wait
+version_added: 0.1.0
+description:
+  - Applies all objects server-side, namespaces and custom resource definitions first, several requests at a time.
+    Custom resources wait until their definition is established.
+  - Runs on the controller and needs nothing but a kubeconfig.
+  - Check mode is the API server's dry run. Where there is no API server yet every object counts as new, which a warning
+    says.
+options:
+  kubeconfig:
+    description: Kubeconfig of a user who may apply the objects.
+    type: path
+    required: true
+  context:
+    description: Context of the kubeconfig; its current one by default.
+    type: str
+  objects:
+    description: The objects.
+    type: list
+    elements: dict
+    default: []
+  tls_secrets:
+    description:
+      - Secrets of type C(kubernetes.io/tls) beside O(objects). Their content is read where the module runs, so that no
+        key is in any argument. One whose files are not there yet counts as absent in check mode.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      namespace:
+        description: Namespace.
+        type: str
+        required: true
+      name:
+        description: Name.
+        type: str
+        required: true
+      certificate:
+        description: Path of the PEM certificate.
+        type: path
+        required: true
+      private_key:
+        description: Path of its PEM key.
+        type: path
+        required: true
+  part:
+    description:
+      - Name of what the objects make up. They get it as label C(twinstack.core/part), and objects that bear it and are
+        not in O(objects) any more are removed, whatever their kind. Without O(objects) all of them are. Empty removes
+        nothing.
+      - The kinds of a part are remembered in the ConfigMap C(twinstack-part-NAME) of namespace C(kube-system).
+    type: str
+    default: ""
+  field_manager:
+    description: Owner of the applied fields.
+    type: str
+    default: twinstack
+  force:
+    description: Take over fields that another manager owns, instead of failing.
+    type: bool
+    default: true
+  wait:
+    description: What must be ready before the module ends. Nothing is waited for in check mode.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      api_version:
+        description: Group and version.
+        type: str
+        default: v1
+      kind:
+        description: Kind.
+        type: str
+        required: true
+      namespace:
+        description: Namespace; empty for cluster-wide objects.
+        type: str
+        default: ""
+      names:
+        description: Names, each of which must be there; empty for all objects of the kind in all namespaces.
+        type: list
+        elements: str
+        default: []
+      condition:
+        description: Condition that must be true. Empty means what the kind itself calls complete.
+        type: str
+        default: ""
+  timeout:
+    description: Longest time for everything in seconds.
+    type: float
+    default: 300
+attributes:
+  check_mode:
+    description: Dry run on the server.
+    support: full
+  diff_mode:
+    description: Shows every object that differs, without the values of Secrets.
+    support: full
+author:
+  - The Twinstack developers
+"""
+
+EXAMPLES = r"""
+- name: Apply what a file holds and wait for it
+  twinstack.core.apply:
+    kubeconfig: ~/.kube/config
+    objects: "{{ lookup('ansible.builtin.file', 'objects.yaml') | from_yaml_all }}"
+    part: example
+    wait:
+      - {api_version: apps/v1, kind: Deployment, namespace: example, names: [web]}
+"""
+
+RETURN = r"""
+objects:
+  description: Names of objects that were created or changed.
+  returned: always
+  type: list
+  elements: str
+  sample: [Service kube-system/kube-dns]
+pruned:
+  description: Names of objects that were removed.
+  returned: always
+  type: list
+  elements: str
+"""
+
+import time
+import traceback
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+MISSING = ""
+try:
+    from ansible_collections.twinstack.core.plugins.module_utils import kube_apply, kube_objects
+    from ansible_collections.twinstack.core.plugins.module_utils.kube_client import (
+        CONNECTION_ERRORS,
+        Client,
+        RefusedError,
+    )
+    from kubernetes.config import ConfigException
+except ImportError:
+    MISSING = traceback.format_exc()
+
+
+def _secrets(module: AnsibleModule) -> list[kube_objects.Object]:
+    """The Secrets whose content is in files."""
+    found = []
+    for one in module.params["tls_secrets"]:
+        try:
+            texts = [Path(one[key]).read_text(encoding="utf-8") for key in ("certificate", "private_key")]
+        except (OSError, UnicodeDecodeError) as error:
+            if module.check_mode and isinstance(error, FileNotFoundError):
+                continue
+            where = f"tls_secrets: {one['namespace']}/{one['name']}"
+            module.fail_json(msg=f"{where}: found {error}; expected a readable certificate and key in PEM form")
+        found.append(kube_objects.tls_secret(one["namespace"], one["name"], *texts))
+    return found
+
+
+def _everything_new(module: AnsibleModule, objects: list[kube_objects.Object], why: str) -> None:
+    """End a dry run without a cluster."""
+    keys = [kube_objects.key_of(item) for item in objects]
+    module.warn(f"{why}; every object counts as new")
+    diff = [kube_objects.difference(key, None, item) for key, item in zip(keys, objects, strict=True)]
+    module.exit_json(changed=bool(keys), objects=[str(key) for key in keys], pruned=[], diff=diff)
+
+
+def _failed(module: AnsibleModule, title: str, lines: list[str], hint: str, changed: bool) -> None:
+    text = "\n".join([f"{title}:", *(f"  {line}" for line in lines), f"Try: {hint}"])
+    module.fail_json(msg=text, changed=changed)
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "kubeconfig": {"type": "path", "required": True},
+            "context": {"type": "str"},
+            "objects": {"type": "list", "elements": "dict", "default": []},
+            "tls_secrets": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                # Paths, not secrets, whatever their names look like.
+                "no_log": False,
+                "options": {
+                    "namespace": {"type": "str", "required": True},
+                    "name": {"type": "str", "required": True},
+                    "certificate": {"type": "path", "required": True},
+                    "private_key": {"type": "path", "required": True, "no_log": False},
+                },
+            },
+            "part": {"type": "str", "default": ""},
+            "field_manager": {"type": "str", "default": "twinstack"},
+            "force": {"type": "bool", "default": True},
+            "wait": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "api_version": {"type": "str", "default": "v1"},
+                    "kind": {"type": "str", "required": True},
+                    "namespace": {"type": "str", "default": ""},
+                    "names": {"type": "list", "elements": "str", "default": []},
+                    "condition": {"type": "str", "default": ""},
+                },
+            },
+            "timeout": {"type": "float", "default": 300},
+        },
+        supports_check_mode=True,
+    )
+    if MISSING:
+        module.fail_json(msg=missing_required_lib("kubernetes, PyYAML"), exception=MISSING)
+    params = module.params
+    kubeconfig = params["kubeconfig"]
+    kubectl = f"kubectl --kubeconfig {kubeconfig}"
+    wrong = kube_objects.problems(params["objects"])
+    if wrong:
+        _failed(module, "the objects are not usable", wrong, "the playbook or file that names them", False)
+    objects = [*params["objects"], *_secrets(module)]
+    if not Path(kubeconfig).is_file():
+        if module.check_mode:
+            _everything_new(module, objects, f"there is no kubeconfig {kubeconfig} yet")
+        module.fail_json(msg=f"{kubeconfig}: kubeconfig: found no such file; expected the cluster's kubeconfig")
+    try:
+        client = Client(kubeconfig, params["context"], params["field_manager"])
+    except ConfigException as error:
+        module.fail_json(msg=f"{kubeconfig}: kubeconfig: found {error}. Try: {kubectl} config view")
+    if module.check_mode:
+        try:
+            client.request("GET", "/version")
+        except (RefusedError, *CONNECTION_ERRORS) as error:
+            _everything_new(module, objects, f"the API server does not answer ({error})")
+    deadline = time.monotonic() + params["timeout"]
+    outcome = kube_apply.apply_all(client, objects, params["part"], module.check_mode, params["force"], deadline)
+    changed = bool(outcome.changed or outcome.pruned)
+    if not module.check_mode and not outcome.failures:
+        outcome.failures += kube_apply.wait_gone(client, outcome.going, deadline)
+    if outcome.failures:
+        hint = f"{kubectl} get --raw '/readyz?verbose'"
+        _failed(module, "not everything was applied", outcome.failures, hint, changed)
+    if not module.check_mode:
+        targets = [
+            (kube_objects.Key(one["api_version"], one["kind"], one["namespace"], name), one["condition"])
+            for one in params["wait"]
+            for name in one["names"] or [""]
+        ]
+        late = kube_apply.wait_all(client, targets, deadline)
+        if late:
+            title = f"applied, but not ready within {params['timeout']:.0f} s"
+            _failed(module, title, late, f"{kubectl} get pods -A -o wide", changed)
+    module.exit_json(changed=changed, objects=outcome.changed, pruned=outcome.pruned, diff=outcome.diff)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+#!/usr/bin/python
+# Apache-2.0
+"""Bring the bundle's images into a host's containerd."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: images
+short_description: Bring images of the bundle into containerd, in the background
+description:
+  - The action plugin of the same name compares image digests in one round trip. Only a host that lacks an image gets
+    its group's archive, and imports it in a transient systemd unit, so that other work goes on beside it.
+  - With O(wait=true) the module waits for that import and fails when an image is still missing.
+options:
+  bundle:
+    description: Folder on the controller with C(bundle.json).
+    type: path
+  group:
+    description: Whose image set this host needs, a group in the bundle's words.
+    type: str
+  wait:
+    description: Wait for a running import instead of starting one.
+    type: bool
+    default: false
+  timeout:
+    description: Longest wait in seconds.
+    type: int
+    default: 300
+  wanted:
+    description: Filled in by the action plugin, digest by image name.
+    type: dict
+  archive:
+    description: Filled in by the action plugin, path on the host of the archive that was sent.
+    type: path
+  sha256:
+    description: Filled in by the action plugin, hash of the archive.
+    type: str
+author:
+  - The Twinstack developers
+"""
+
+EXAMPLES = r"""
+- name: Start importing images
+  twinstack.core.images:
+    bundle: "{{ twinstack_artifacts_dir }}"
+    group: worker
+"""
+
+RETURN = r"""
+lacking:
+  description: Images that the host did not hold.
+  returned: always
+  type: list
+  elements: str
+running:
+  description: An import is under way.
+  returned: always
+  type: bool
+"""
+
+import os
+import shutil
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.twinstack.core.plugins.module_utils import artifact_store, image_store
+
+
+def main() -> None:
+    """Entry point of the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "bundle": {"type": "path"},
+            "group": {"type": "str"},
+            "wait": {"type": "bool", "default": False},
+            "timeout": {"type": "int", "default": 300},
+            "wanted": {"type": "dict"},
+            "archive": {"type": "path"},
+            "sha256": {"type": "str"},
+        },
+        supports_check_mode=True,
+    )
+    wanted: dict[str, str] = module.params["wanted"] or {}
+    try:
+        if module.params["wait"]:
+            lacking = image_store.wait_import(wanted, module.params["timeout"])
+            if lacking:
+                module.fail_json(msg=f"after the import these images are still missing: {', '.join(lacking)}")
+            module.exit_json(changed=False, lacking=[], running=False)
+        lacking = image_store.lacking(wanted, image_store.present())
+        running = image_store.unit_state()[0] in ("active", "activating")
+        archive = module.params["archive"]
+        if archive and lacking and not running:
+            found = artifact_store.file_sha256(archive)
+            if found != module.params["sha256"]:
+                module.fail_json(msg=f"{archive}: sha256: found {found}, expected {module.params['sha256']}")
+            # Out of the SSH user's folder, which goes away with this task.
+            os.makedirs(image_store.ARCHIVE_FOLDER, mode=0o700, exist_ok=True)
+            kept = os.path.join(image_store.ARCHIVE_FOLDER, f"{found}.tar")
+            shutil.move(archive, kept)
+            os.chown(kept, 0, 0)
+            image_store.start_import(kept)
+            running = True
+    except image_store.ImageStoreError as error:
+        module.fail_json(msg=str(error))
+    names = "".join(f"{name}\n" for name in lacking)
+    module.exit_json(
+        changed=bool(lacking),
+        lacking=lacking,
+        running=running,
+        diff={"before_header": "images", "after_header": "images", "before": "", "after": names},
+    )
+
+
+if __name__ == "__main__":
+    main()

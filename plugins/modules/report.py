@@ -1,0 +1,44 @@
+#!/usr/bin/python
+# Apache-2.0
+"""Documentation of the action plugin report; there is nothing to run on a host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: report
+short_description: Write a verification's report as JSON, JUnit XML and one HTML page
+description:
+  - Runs on the controller. Whether failed probes fail the play is the caller's decision.
+options:
+  report:
+    description: What M(twinstack.core.verify) returned.
+    type: dict
+    required: true
+  dest:
+    description: Folder to write to.
+    type: path
+    required: true
+  kubeconfig:
+    description: Path of the kubeconfig for people, named in the summary.
+    type: path
+author:
+  - The Twinstack developers
+"""
+
+EXAMPLES = r"""
+- name: Write the report
+  twinstack.core.report:
+    report: "{{ __verify_result['report'] }}"
+    dest: "{{ twinstack_artifacts_dir }}"
+"""
+
+RETURN = r"""
+ok:
+  description: Every probe passed.
+  returned: always
+  type: bool
+summary:
+  description: A table per family, every failure, and where things are. Callback run_report shows it at the run's end.
+  returned: always
+  type: str
+"""

@@ -1,0 +1,164 @@
+"""Addresses and networks of the inventory: parsed strictly, refused where they cannot work.
+
+Text that Python would accept but that means something else to somebody (host bits, netmasks, zones, other spellings of
+the same IPv6 address) is refused, so that every later comparison may compare text.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from typing import Any
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+FAMILIES = ("ipv4", "ipv6")
+TITLES = {"ipv4": "IPv4", "ipv6": "IPv6"}
+BITS = {"ipv4": 32, "ipv6": 128}
+_ADDRESS = {"ipv4": ipaddress.IPv4Address, "ipv6": ipaddress.IPv6Address}
+_NETWORK = {"ipv4": ipaddress.IPv4Network, "ipv6": ipaddress.IPv6Network}
+_EXAMPLE_ADDRESS = {"ipv4": "10.10.0.11", "ipv6": "fd00:10::11"}
+_EXAMPLE_NETWORK = {"ipv4": "10.244.0.0/16", "ipv6": "fd00:244::/56"}
+# The registries of special-purpose addresses (RFC 6890, 5737, 3849, 9637, 3879, 4291): none of these is an address that
+# hosts, pods or Services could be reached at from each other. Private, shared and unique local ones are welcome.
+_SPECIAL: dict[str, tuple[tuple[Network, str], ...]] = {
+    "ipv4": tuple(
+        (ipaddress.IPv4Network(network), word)
+        for network, word in (
+            ("0.0.0.0/8", "unspecified"),
+            ("127.0.0.0/8", "loopback"),
+            ("169.254.0.0/16", "link-local"),
+            ("192.0.2.0/24", "documentation"),
+            ("198.51.100.0/24", "documentation"),
+            ("203.0.113.0/24", "documentation"),
+            ("224.0.0.0/4", "multicast"),
+            ("255.255.255.255/32", "broadcast"),
+            ("240.0.0.0/4", "reserved"),
+        )
+    ),
+    "ipv6": tuple(
+        (ipaddress.IPv6Network(network), word)
+        for network, word in (
+            ("::/128", "unspecified"),
+            ("::1/128", "loopback"),
+            ("::ffff:0:0/96", "IPv4-mapped"),
+            ("64:ff9b::/96", "NAT64"),
+            ("100::/64", "discard"),
+            ("2001::/32", "Teredo"),
+            ("2001:db8::/32", "documentation"),
+            ("2002::/16", "6to4"),
+            ("3fff::/20", "documentation"),
+            ("fe80::/10", "link-local"),
+            ("fec0::/10", "site-local"),
+            ("ff00::/8", "multicast"),
+        )
+    ),
+}
+# What is left of IPv6 for unicast: global and unique local addresses. The rest is not assigned to anything.
+_UNICAST_IPV6 = (ipaddress.IPv6Network("2000::/3"), ipaddress.IPv6Network("fc00::/7"))
+
+
+class AddressError(ValueError):
+    """A value that is no usable address or network; ``found`` and ``expected`` as in a Finding.
+
+    other_family: it would be one of the other family.
+    """
+
+    def __init__(self, found: str, expected: str, other_family: bool = False) -> None:
+        """Both texts end up in one line of a Finding."""
+        super().__init__(f"found {found}; expected {expected}")
+        self.found = found
+        self.expected = expected
+        self.other_family = other_family
+
+
+def shown(value: Any) -> str:
+    """A value of the inventory in one short line, so that its writer recognises it."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, str):
+        text = " ".join(value.split()) or "an empty text"
+    elif isinstance(value, bool):
+        text = "true" if value else "false"
+    elif isinstance(value, int | float):
+        text = f"{value} (a number)" if isinstance(value, float) else str(value)
+    else:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def special(network: Network) -> str:
+    """Why no host, pod or Service can use the network, like ``link-local, fe80::/10``; empty when they can."""
+    family = "ipv4" if network.version == 4 else "ipv6"
+    for other, word in _SPECIAL[family]:
+        if network.overlaps(other):
+            return f"{word}, {other}"
+    if isinstance(network, ipaddress.IPv6Network) and not any(network.subnet_of(one) for one in _UNICAST_IPV6):
+        return "neither global nor unique local"
+    return ""
+
+
+def parse_address(value: Any, family: str) -> Address:
+    """The plain unicast address of a family that the text is.
+
+    family: ``ipv4`` or ``ipv6``. Raises AddressError for anything else, also for another spelling of a good address.
+    """
+    wanted = f"a plain {TITLES[family]} address like {_EXAMPLE_ADDRESS[family]}"
+    if not isinstance(value, str):
+        raise AddressError(shown(value), wanted)
+    try:
+        address = ipaddress.ip_address(value)
+    except ValueError:
+        head, slash, _ = value.partition("/")
+        if slash and _is_address(head):
+            wanted = f"{head}, without a prefix length"
+        raise AddressError(shown(value), wanted) from None
+    if not isinstance(address, _ADDRESS[family]):
+        raise AddressError(f"{value} ({TITLES[f'ipv{address.version}']})", f"an {TITLES[family]} address", True)
+    if getattr(address, "scope_id", None):
+        raise AddressError(value, f"{wanted}, without a zone")
+    reason = special(ipaddress.ip_network(address))
+    if reason:
+        raise AddressError(f"{value} ({reason})", f"a private, unique local or global {TITLES[family]} address")
+    if value != str(address):
+        raise AddressError(value, f"{address}, the canonical spelling")
+    return address
+
+
+def parse_network(value: Any, family: str) -> Network:
+    """The network in CIDR form of a family that the text is.
+
+    family: ``ipv4`` or ``ipv6``. Raises AddressError for anything else: host bits, netmasks, lists, special networks.
+    """
+    wanted = f"an {TITLES[family]} network like {_EXAMPLE_NETWORK[family]}"
+    if not isinstance(value, str):
+        raise AddressError(shown(value), wanted)
+    head, slash, prefix = value.partition("/")
+    if not slash and _is_address(head):
+        raise AddressError(f"{value} without a prefix length", wanted)
+    try:
+        network = ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        raise AddressError(shown(value), wanted) from None
+    if not prefix.isdecimal():
+        raise AddressError(value, f"{network}, with a prefix length")
+    if not isinstance(network, _NETWORK[family]):
+        raise AddressError(f"{value} ({TITLES[f'ipv{network.version}']})", f"an {TITLES[family]} network", True)
+    if ipaddress.ip_address(head) != network.network_address:
+        raise AddressError(f"{value}, which has host bits", str(network))
+    reason = special(network)
+    if reason:
+        raise AddressError(f"{value} ({reason})", f"a private, unique local or global {TITLES[family]} network")
+    if value != str(network):
+        raise AddressError(value, f"{network}, the canonical spelling")
+    return network
+
+
+def _is_address(text: str) -> bool:
+    """Whether the text is an address of any family."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

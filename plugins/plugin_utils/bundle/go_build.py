@@ -1,0 +1,90 @@
+"""Programs and files from Go modules, through the wrapper modules in bundle/go that pin every version and hash."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import progress
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.manifest import GoModule
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import Bench, Made, Step
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.store import sha256_of
+
+# The same for every program, or the build cache is of no use from one to the next.
+GO_ENVIRONMENT = {
+    "CGO_ENABLED": "0",
+    "GOFLAGS": "-mod=readonly -trimpath -buildvcs=false",
+    "GOOS": "linux",
+    "GOARCH": "amd64",
+    "GOTOOLCHAIN": "local",
+    "GOWORK": "off",
+}
+
+
+def environment() -> dict[str, str]:
+    """The environment of every ``go`` command; proxies and caches stay as the machine has set them."""
+    return {**os.environ, **GO_ENVIRONMENT}
+
+
+def toolchain() -> str:
+    """The Go version that would build, like ``go1.26.8``. Raises progress.CommandError when there is none."""
+    return progress.run(["go", "env", "GOVERSION"], env=environment()).strip()
+
+
+class Wrapper:
+    """One wrapper module: where it lies and what it is made of."""
+
+    def __init__(self, folder: Path, module: GoModule, version_of_go: str) -> None:
+        """folder: bundle/go/<name>. version_of_go: what ``toolchain()`` says."""
+        self.folder = folder
+        self.module = module
+        self.version_of_go = version_of_go
+        self.pins = {name: sha256_of(folder / name) for name in ("go.mod", "go.sum")}
+
+    def program(self, name: str, package: str, tags: Sequence[str] = ()) -> Step:
+        """A step that builds one program of the module. tags: Go build tags."""
+
+        def run(bench: Bench) -> Made:
+            binary = bench.folder / name
+            ldflags = f"-s -w {self.module.ldflags}"
+            tagged = ["-tags", ",".join(tags)] if tags else []
+            argv: list[str | Path] = ["go", "build", *tagged, "-ldflags", ldflags, "-o", binary, package]
+            progress.run(argv, self.folder, environment())
+            return Made(binary)
+
+        inputs: dict[str, Any] = {
+            "recipe": "go program 1",
+            "package": package,
+            "pins": self.pins,
+            "ldflags": self.module.ldflags,
+            "go": self.version_of_go,
+            "environment": GO_ENVIRONMENT,
+        }
+        if tags:
+            inputs["tags"] = list(tags)
+        return Step(f"program {name}", inputs, run)
+
+    def file(self, name: str, path: str) -> Step:
+        """A step that copies one file out of a module's source. path: module path and file, joined by a slash."""
+
+        def run(bench: Bench) -> Made:
+            copy = bench.folder / name
+            shutil.copyfile(self.source_path(path), copy)
+            return Made(copy)
+
+        return Step(name, {"recipe": "go module file 1", "path": path, "pins": self.pins}, run)
+
+    def source_path(self, path: str) -> Path:
+        """Where a file or folder of a required module lies in the module cache, fetched and verified if need be."""
+        go_mod = (self.folder / "go.mod").read_text(encoding="utf-8")
+        words = path.split("/")
+        for end in range(len(words) - 1, 0, -1):
+            name = "/".join(words[:end])
+            if f"\t{name} v" in go_mod or f"require {name} v" in go_mod:
+                progress.run(["go", "mod", "download", name], self.folder, environment())
+                root = progress.run(["go", "list", "-m", "-f", "{{.Dir}}", name], self.folder, environment()).strip()
+                return Path(root, *words[end:])
+        raise progress.CommandError(f"{self.folder}/go.mod: found no requirement that holds {path}")

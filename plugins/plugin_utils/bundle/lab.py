@@ -1,0 +1,38 @@
+"""The lab's kernel and disk image as steps; how they are made is in plugin_utils/lab_kernel.py and lab_image.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ansible_collections.twinstack.core.plugins.plugin_utils import lab_image, lab_kernel
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import debian
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.images import contents
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.server_packages import BASELINE_PACKAGES
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import Bench, Made, Step
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.store import sha256_of
+
+
+def kernel(name: str, source: str, config: Path) -> Step:
+    """A step that builds the user-mode kernel. source: the step that fetches its source package."""
+
+    def run(bench: Bench) -> Made:
+        path = lab_kernel.build_kernel(bench.folder, bench.needs[source], config, bench.say)
+        return Made(path, {"version": bench.extras[source]["version"]})
+
+    return Step(name, {"recipe": "lab kernel 1", "config": sha256_of(config)}, run, (source,))
+
+
+def base_image(name: str, overlay: Path, apt: debian.PrivateApt) -> Step:
+    """A step that makes the disk image all lab hosts start from. overlay: bundle/lab/overlay."""
+
+    def run(bench: Bench) -> Made:
+        path = lab_image.build_base_image(bench.folder, apt.sources, BASELINE_PACKAGES, overlay, bench.say)
+        return Made(path)
+
+    inputs = {
+        "recipe": "lab base image 1",
+        "packages": BASELINE_PACKAGES,
+        "suite": apt.suite,
+        "overlay": contents(overlay),
+    }
+    return Step(name, inputs, run)

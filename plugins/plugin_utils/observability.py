@@ -1,0 +1,469 @@
+"""Prometheus, Jaeger and Kiali as Kubernetes objects, all of them reachable in both families.
+
+Their Services ask for both families; the programs are Go and listen on both with one wildcard socket.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+NAMESPACE = "observability"
+PROMETHEUS_PORT = 9090
+JAEGER_QUERY_PORT = 16686
+OTLP_PORT = 4317
+KIALI_PORT = 20001
+NOBODY = 65534
+CONFIG_DIGEST = "twinstack.core/config"  # a changed configuration makes a new pod
+
+Object = dict[str, Any]
+
+
+def families(primary_family: str) -> list[str]:
+    """Both families in the API's spelling, the primary one first. primary_family: ipv4 or ipv6."""
+    return ["IPv4", "IPv6"] if primary_family == "ipv4" else ["IPv6", "IPv4"]
+
+
+def _meta(name: str, **more: Any) -> Object:
+    return {"name": name, "namespace": NAMESPACE, "labels": {"app": name}, **more}
+
+
+def namespace() -> Object:
+    """The namespace of all three; nothing in it needs any privilege."""
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}}
+
+
+def service(name: str, app: str, ports: Mapping[str, int], primary_family: str) -> Object:
+    """A Service in both families. ports: by name, the same inside and outside the pod."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": _meta(name),
+        "spec": {
+            "selector": {"app": app},
+            "ipFamilyPolicy": "RequireDualStack",
+            "ipFamilies": families(primary_family),
+            "ports": [
+                {"name": key, "port": port, "targetPort": port, "protocol": "TCP"} for key, port in ports.items()
+            ],
+        },
+    }
+
+
+def deployment(name: str, container: Object, volumes: Sequence[Object], digest: str, **pod: Any) -> Object:
+    """One pod that runs as nobody in particular, without any privilege, its file system read-only."""
+    secured = {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "runAsNonRoot": True,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    container = {
+        "name": name,
+        "imagePullPolicy": "IfNotPresent",
+        **container,
+        "securityContext": {**secured, **container.get("securityContext", {})},
+    }
+    labels = {"app": name, "sidecar.istio.io/inject": "false"}
+    template = {
+        "metadata": {"labels": labels, "annotations": {CONFIG_DIGEST: digest}},
+        "spec": {"containers": [container], "volumes": list(volumes), "enableServiceLinks": False, **pod},
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": _meta(name),
+        "spec": {
+            "replicas": 1,
+            "strategy": {"type": "Recreate"},  # two of them would write to one storage
+            "selector": {"matchLabels": {"app": name}},
+            "template": template,
+        },
+    }
+
+
+def config_map(name: str, files: Mapping[str, Any]) -> tuple[Object, str]:
+    """A ConfigMap of YAML files, and a digest of what is in it."""
+    data = {key: yaml.safe_dump(json.loads(json.dumps(value)), sort_keys=False) for key, value in files.items()}
+    digest = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _meta(name), "data": data}, digest
+
+
+def reader(name: str, rules: Sequence[Object]) -> list[Object]:
+    """A service account and what it may read in the whole cluster."""
+    full = f"twinstack-{name}"
+    subject = {"kind": "ServiceAccount", "name": name, "namespace": NAMESPACE}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": full}
+    api = "rbac.authorization.k8s.io/v1"
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _meta(name)},
+        {"apiVersion": api, "kind": "ClusterRole", "metadata": {"name": full}, "rules": list(rules)},
+        {
+            "apiVersion": api,
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": full},
+            "roleRef": role,
+            "subjects": [subject],
+        },
+    ]
+
+
+# --- Prometheus -----------------------------------------------------------------------------------------------
+
+_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+_TLS = {"ca_file": "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt", "insecure_skip_verify": True}
+# What request_metrics of plugin_utils/mesh.py calls dwl: "workload;namespace;service;revision;cluster".
+_PARTS = ("workload", "workload_namespace", "canonical_service", "canonical_revision")
+
+
+def _address(port: str) -> list[Object]:
+    """Rules that make a pod's address and a port a target, IPv6 addresses in brackets."""
+    ip = "__meta_kubernetes_pod_ip"
+    return [
+        {"source_labels": [ip], "regex": "(.*:.*)", "target_label": "__address__", "replacement": f"[$1]:{port}"},
+        {"source_labels": [ip], "regex": r"([0-9.]+)", "target_label": "__address__", "replacement": f"$1:{port}"},
+    ]
+
+
+def _names() -> list[Object]:
+    """Rules that keep a pod's namespace, name and host."""
+    names = {"namespace": "namespace", "pod_name": "pod", "pod_node_name": "node"}
+    return [
+        {"source_labels": [f"__meta_kubernetes_{source}"], "target_label": target} for source, target in names.items()
+    ]
+
+
+def _keep(label: str, regex: str) -> Object:
+    return {"source_labels": [f"__meta_kubernetes_{label}"], "regex": regex, "action": "keep"}
+
+
+def _pods(job: str, app: tuple[str, str], port: str, path: str = "/metrics") -> Object:
+    """A job that scrapes the pods with one label. Role pod: one target per pod, whatever its Services' families."""
+    return {
+        "job_name": job,
+        "metrics_path": path,
+        "kubernetes_sd_configs": [{"role": "pod"}],
+        "relabel_configs": [_keep(f"pod_label_{app[0]}", app[1]), *_address(port), *_names()],
+    }
+
+
+def _nodes(job: str, path: str) -> Object:
+    """A job that scrapes every kubelet."""
+    return {
+        "job_name": job,
+        "scheme": "https",
+        "metrics_path": path,
+        "tls_config": dict(_TLS),
+        "authorization": {"credentials_file": _TOKEN},
+        "kubernetes_sd_configs": [{"role": "node"}],
+        "relabel_configs": [{"source_labels": ["__meta_kubernetes_node_name"], "target_label": "node"}],
+    }
+
+
+def prometheus_config(interval: str) -> Object:
+    """prometheus.yml. interval: between two scrapes, like ``15s``."""
+    parts = [
+        {
+            "source_labels": ["dwl"],
+            "regex": ";".join(["([^;]*)"] * 5),
+            "target_label": f"destination_{part}",
+            "replacement": f"${number}",
+        }
+        for number, part in enumerate(_PARTS, 1)
+    ]
+    proxies = {
+        "job_name": "proxies",
+        "metrics_path": "/stats/prometheus",
+        "kubernetes_sd_configs": [{"role": "pod"}],
+        "relabel_configs": [
+            {
+                # An init container where Kubernetes starts sidecars itself, a container where it is a gateway.
+                "source_labels": ["__meta_kubernetes_pod_container_name"],
+                "regex": "istio-proxy",
+                "action": "keep",
+            },
+            *_address("15090"),
+            *_names(),
+        ],
+        "metric_relabel_configs": [
+            {"source_labels": ["__name__"], "regex": "envoy_(istio_.*)", "target_label": "__name__"},
+            *parts,
+            {"regex": "dwl", "action": "labeldrop"},
+        ],
+    }
+    api_server = {
+        "job_name": "api-server",
+        "scheme": "https",
+        "tls_config": {"ca_file": _TLS["ca_file"]},
+        "authorization": {"credentials_file": _TOKEN},
+        "kubernetes_sd_configs": [{"role": "endpointslice", "namespaces": {"names": ["default"]}}],
+        "relabel_configs": [
+            _keep("service_name", "kubernetes"),
+            {"source_labels": ["__meta_kubernetes_endpointslice_port_name"], "regex": "https", "action": "keep"},
+        ],
+    }
+    return {
+        "global": {"scrape_interval": interval, "evaluation_interval": interval},
+        "rule_files": ["/etc/prometheus/rules.yml"],
+        "scrape_configs": [
+            proxies,
+            _pods("istiod", ("app", "istiod"), "15014"),
+            _pods("istio-cni", ("k8s_app", "istio-cni-node"), "15014"),
+            _pods("coredns", ("k8s_app", "kube-dns"), "9153"),
+            _nodes("kubelet", "/metrics"),
+            _nodes("pods", "/metrics/resource"),
+            api_server,
+        ],
+    }
+
+
+def prometheus_rules() -> Object:
+    """rules.yml: sums that pages ask for, and what is wrong with a dual-stack mesh."""
+    by = "source_workload, destination_service_name, destination_service_namespace, response_code, ip_family"
+    recorded = [
+        {
+            "record": "twinstack:requests:rate1m",
+            "expr": f"sum by ({by}) (rate(istio_requests_total[1m]))",
+        }
+    ]
+    alerts = [
+        {
+            "alert": "ConfigurationRejected",
+            "expr": "sum(increase(pilot_total_xds_rejects[10m])) > 0",
+            "labels": {"severity": "critical"},
+            "annotations": {"summary": "a proxy refused what istiod sent: istioctl proxy-status names it"},
+        },
+        {
+            "alert": "FamilyWithoutRequests",
+            "expr": "count by (destination_service_name) (sum by (destination_service_name, ip_family) "
+            "(rate(istio_requests_total[30m]) > 0)) == 1",
+            "for": "30m",
+            "labels": {"severity": "warning"},
+            "annotations": {"summary": "{{ $labels.destination_service_name }} is asked in one IP family only"},
+        },
+        {
+            "alert": "MeshRootCertificateExpires",
+            "expr": "min(citadel_server_root_cert_expiry_timestamp) - time() < 30 * 86400",
+            "labels": {"severity": "warning"},
+            "annotations": {"summary": "the mesh's root certificate ends within 30 days"},
+        },
+        {
+            "alert": "KubeletCertificateExpires",
+            "expr": "kubelet_certificate_manager_client_ttl_seconds < 7 * 86400",
+            "for": "1h",
+            "labels": {"severity": "warning"},
+            "annotations": {"summary": "the kubelet of {{ $labels.node }} has a certificate for less than 7 days"},
+        },
+        {
+            "alert": "ClientCertificateExpires",
+            "expr": "histogram_quantile(0.01, sum by (le) "
+            "(rate(apiserver_client_certificate_expiration_seconds_bucket[1h]))) < 7 * 86400",
+            "for": "1h",
+            "labels": {"severity": "warning"},
+            "annotations": {"summary": "somebody asks the API server with a certificate for less than 7 days"},
+        },
+        {
+            "alert": "TargetDown",
+            "expr": "up == 0",
+            "for": "5m",
+            "labels": {"severity": "warning"},
+            "annotations": {"summary": "{{ $labels.job }} does not answer on {{ $labels.instance }}"},
+        },
+    ]
+    return {"groups": [{"name": "twinstack", "rules": [*recorded, *alerts]}]}
+
+
+def prometheus(settings: Mapping[str, Any]) -> list[Object]:
+    """All of Prometheus.
+
+    settings: image, primary_family, interval, retention_time, retention_size, resources, node (where its storage is),
+    storage (that folder).
+    """
+    config, digest = config_map(
+        "prometheus",
+        {"prometheus.yml": prometheus_config(settings["interval"]), "rules.yml": prometheus_rules()},
+    )
+    container = {
+        "image": settings["image"],
+        "args": [
+            "--config.file=/etc/prometheus/prometheus.yml",
+            "--storage.tsdb.path=/prometheus",
+            f"--storage.tsdb.retention.time={settings['retention_time']}",
+            f"--storage.tsdb.retention.size={settings['retention_size']}",
+        ],
+        "ports": [{"name": "http", "containerPort": PROMETHEUS_PORT}],
+        "readinessProbe": {"httpGet": {"path": "/-/ready", "port": "http"}, "periodSeconds": 2},
+        "resources": dict(settings["resources"]),
+        "securityContext": {"runAsUser": NOBODY, "runAsGroup": NOBODY},
+        "volumeMounts": [
+            {"name": "config", "mountPath": "/etc/prometheus", "readOnly": True},
+            {"name": "storage", "mountPath": "/prometheus"},
+        ],
+    }
+    volumes = [
+        {"name": "config", "configMap": {"name": "prometheus"}},
+        {"name": "storage", "persistentVolumeClaim": {"claimName": "prometheus"}},
+    ]
+    rules = [
+        {"apiGroups": [""], "resources": ["nodes", "services", "endpoints", "pods"], "verbs": ["get", "list", "watch"]},
+        {"apiGroups": [""], "resources": ["nodes/metrics"], "verbs": ["get"]},
+        {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["get", "list", "watch"]},
+        {"nonResourceURLs": ["/metrics"], "verbs": ["get"]},
+    ]
+    return [
+        *reader("prometheus", rules),
+        config,
+        *storage("prometheus", settings["node"], settings["storage"], settings["storage_size"]),
+        deployment("prometheus", container, volumes, digest, serviceAccountName="prometheus"),
+        service("prometheus", "prometheus", {"http": PROMETHEUS_PORT}, settings["primary_family"]),
+    ]
+
+
+def storage(name: str, node: str, path: str, size: str) -> list[Object]:
+    """A folder of one host as a volume: the pod goes where its data is."""
+    expression = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}
+    affinity = {"required": {"nodeSelectorTerms": [{"matchExpressions": [expression]}]}}
+    full = f"twinstack-{name}"
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": {"name": full},
+            "spec": {
+                "capacity": {"storage": size},
+                "accessModes": ["ReadWriteOnce"],
+                "persistentVolumeReclaimPolicy": "Retain",
+                "storageClassName": full,
+                "claimRef": {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": NAMESPACE, "name": name},
+                "local": {"path": path},
+                "nodeAffinity": affinity,
+            },
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": _meta(name),
+            "spec": {
+                "accessModes": ["ReadWriteOnce"],
+                "storageClassName": full,
+                "volumeName": full,
+                "resources": {"requests": {"storage": size}},
+            },
+        },
+    ]
+
+
+# --- Jaeger ---------------------------------------------------------------------------------------------------
+
+
+def jaeger(settings: Mapping[str, Any]) -> list[Object]:
+    """Jaeger in one program that keeps the newest traces in memory: a restart forgets them.
+
+    settings: image, primary_family, max_traces, resources.
+    """
+    container = {
+        "image": settings["image"],
+        "args": [f"--memory.max-traces={settings['max_traces']}"],
+        "env": [{"name": "COLLECTOR_OTLP_ENABLED", "value": "true"}],
+        "ports": [
+            {"name": "grpc-otlp", "containerPort": OTLP_PORT},
+            {"name": "http-query", "containerPort": JAEGER_QUERY_PORT},
+        ],
+        "readinessProbe": {"httpGet": {"path": "/", "port": 14269}, "periodSeconds": 2},
+        "resources": dict(settings["resources"]),
+        "securityContext": {"runAsUser": 10001},
+        "volumeMounts": [{"name": "scratch", "mountPath": "/tmp"}],
+    }
+    family = settings["primary_family"]
+    return [
+        deployment(
+            "jaeger", container, [{"name": "scratch", "emptyDir": {}}], "none", automountServiceAccountToken=False
+        ),
+        service("jaeger-collector", "jaeger", {"grpc-otlp": OTLP_PORT}, family),
+        service("jaeger-query", "jaeger", {"http-query": JAEGER_QUERY_PORT}, family),
+    ]
+
+
+# --- Kiali ----------------------------------------------------------------------------------------------------
+
+
+def kiali(settings: Mapping[str, Any]) -> list[Object]:
+    """Kiali, which only reads. settings: image, primary_family, domain, resources, istiod (a control plane's name)."""
+    host = f"{NAMESPACE}.svc.{settings['domain']}"
+    config, digest = config_map(
+        "kiali",
+        {
+            "config.yaml": {
+                # No password of its own: it has no port on any node, and who may forward one may read the cluster.
+                "auth": {"strategy": "anonymous"},
+                "deployment": {"accessible_namespaces": ["**"], "view_only_mode": True, "cluster_wide_access": True},
+                "external_services": {
+                    "prometheus": {"url": f"http://prometheus.{host}:{PROMETHEUS_PORT}"},
+                    "tracing": {
+                        "enabled": True,
+                        "in_cluster_url": f"http://jaeger-query.{host}:{JAEGER_QUERY_PORT}",
+                        "use_grpc": False,
+                    },
+                    "grafana": {"enabled": False},
+                    "istio": {
+                        "root_namespace": "istio-system",
+                        "istiod_deployment_name": settings["istiod"],
+                        "config_map_name": settings["istiod"].replace("istiod", "istio", 1),
+                        "component_status": {"enabled": False},
+                    },
+                },
+                "istio_namespace": "istio-system",
+                "server": {"port": KIALI_PORT, "web_root": "/kiali"},
+            }
+        },
+    )
+    container = {
+        "image": settings["image"],
+        "args": ["-config", "/kiali-configuration/config.yaml"],
+        "ports": [{"name": "http", "containerPort": KIALI_PORT}],
+        "readinessProbe": {"httpGet": {"path": "/kiali/healthz", "port": "http"}, "periodSeconds": 2},
+        "resources": dict(settings["resources"]),
+        "securityContext": {"runAsUser": 1000},
+        "volumeMounts": [
+            {"name": "config", "mountPath": "/kiali-configuration", "readOnly": True},
+            {"name": "scratch", "mountPath": "/tmp"},
+        ],
+    }
+    read = ["get", "list", "watch"]
+    groups = ["networking.istio.io", "security.istio.io", "extensions.istio.io", "telemetry.istio.io"]
+    rules = [
+        {
+            "apiGroups": [""],
+            "resources": [
+                "configmaps",
+                "endpoints",
+                "namespaces",
+                "nodes",
+                "pods",
+                "pods/log",
+                "replicationcontrollers",
+            ],
+            "verbs": read,
+        },
+        {"apiGroups": [""], "resources": ["services", "pods/proxy", "services/proxy"], "verbs": read},
+        {
+            "apiGroups": ["apps", "batch", "extensions"],
+            "resources": ["daemonsets", "deployments", "replicasets", "statefulsets", "cronjobs", "jobs"],
+            "verbs": read,
+        },
+        {"apiGroups": [*groups, "gateway.networking.k8s.io"], "resources": ["*"], "verbs": read},
+        {"apiGroups": ["admissionregistration.k8s.io"], "resources": ["mutatingwebhookconfigurations"], "verbs": read},
+    ]
+    volumes = [{"name": "config", "configMap": {"name": "kiali"}}, {"name": "scratch", "emptyDir": {}}]
+    return [
+        *reader("kiali", rules),
+        config,
+        deployment("kiali", container, volumes, digest, serviceAccountName="kiali"),
+        service("kiali", "kiali", {"http": KIALI_PORT}, settings["primary_family"]),
+    ]

@@ -1,0 +1,187 @@
+"""A verification's report for people and for tools: a table of text, JUnit XML, and one self-contained page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+from xml.etree import ElementTree
+
+from ansible_collections.twinstack.core.plugins.plugin_utils import topology_picture
+
+FAMILIES = ("IPv4", "IPv6")
+STYLE = """
+:root{color-scheme:light dark;--ok:#1a7f37;--okbg:#1a7f3722;--bad:#c62828;--badbg:#c6282822;--line:#8884;--dim:#777;
+--bar:#3b76c4}
+*{box-sizing:border-box}body{font:15px/1.5 system-ui,sans-serif;max-width:76rem;margin:2rem auto;padding:0 1.5rem}
+h1{margin:0;font-size:1.3rem;font-weight:500}h2{font-size:1.1rem;margin:2.2rem 0 .6rem}h3{margin:0 0 .4rem}
+.verdict{font-size:1.9rem;font-weight:650;margin:.1rem 0 .3rem}.ok{color:var(--ok)}.bad{color:var(--bad)}
+.dim{color:var(--dim)}.pair{display:grid;grid-template-columns:1fr 1fr;gap:1rem 2.5rem}
+table{border-collapse:collapse;width:100%}td,th{border:1px solid var(--line);padding:.35rem .6rem;font-weight:400}
+td{text-align:center;font-variant-numeric:tabular-nums}th{color:var(--dim);text-align:left}
+td.ok{background:var(--okbg)}td.bad{background:var(--badbg);font-weight:600}td small{color:var(--dim);display:block}
+code{font:.85rem ui-monospace,monospace;background:var(--line);padding:.1rem .35rem;border-radius:3px}
+.fail{border-left:4px solid var(--bad);padding:.1rem 0 .1rem .8rem;margin:.8rem 0}
+.bar{display:inline-block;height:.75rem;background:var(--bar);border-radius:2px;vertical-align:middle;min-width:2px}
+.time td{border:0;text-align:left;padding:.12rem .6rem}.time td:nth-child(2){text-align:right;white-space:nowrap}
+.time td:last-child{width:75%}details{margin:.3rem 0}summary{cursor:pointer}details .pair{margin:.6rem 0 1.2rem}
+svg.map{width:100%;height:auto;max-height:46rem;font:13px system-ui,sans-serif}.map text{fill:currentColor}
+.map .box{fill:var(--okbg);stroke:var(--line)}.map .small{font-size:11px;fill:var(--dim)}
+.map .line{fill:none;stroke:var(--bar);stroke-width:1.6}
+@media(max-width:50rem){.pair{grid-template-columns:1fr}}
+"""
+
+
+def groups(probes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names of the probes' groups in their first order."""
+    return list(dict.fromkeys(probe["group"] for probe in probes))
+
+
+def score(probes: Sequence[Mapping[str, Any]], group: str, family: str) -> tuple[int, int]:
+    """(passed, all) of one group and family."""
+    chosen = [probe for probe in probes if probe["group"] == group and probe["family"] == family]
+    return sum(1 for probe in chosen if probe["ok"]), len(chosen)
+
+
+def summary(report: Mapping[str, Any]) -> str:
+    """A table per family, then every failure with its next command."""
+    lines = [f"{'':16}" + "".join(f"{family:>12}" for family in FAMILIES)]
+    for group in groups(report["probes"]):
+        cells = [score(report["probes"], group, family) for family in FAMILIES]
+        lines.append(f"{group:16}" + "".join(f"{f'{good}/{total}':>12}" for good, total in cells))
+    for probe in report["probes"]:
+        if not probe["ok"]:
+            lines.append(f"FAILED {probe['id']}: {probe['detail']}. Try: {probe['next']}")
+    lines += [f"not probed: {item['group']}: {item['reason']}" for item in report["skipped"]]
+    return "\n".join(lines)
+
+
+def junit(report: Mapping[str, Any]) -> bytes:
+    """JUnit XML: a suite per family, a case per probe."""
+    root = ElementTree.Element("testsuites", name=str(report["cluster"]))
+    for family in FAMILIES:
+        probes = [probe for probe in report["probes"] if probe["family"] == family]
+        failures = sum(1 for probe in probes if not probe["ok"])
+        suite = ElementTree.SubElement(
+            root, "testsuite", name=family, tests=str(len(probes)), failures=str(failures), errors="0"
+        )
+        for probe in probes:
+            seconds = (probe["milliseconds"] or 0) / 1000
+            case = ElementTree.SubElement(
+                suite, "testcase", classname=f"{family}.{probe['group']}", name=probe["id"], time=f"{seconds:.3f}"
+            )
+            if not probe["ok"]:
+                ElementTree.SubElement(case, "failure", message=str(probe["detail"])).text = str(probe["next"])
+    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+
+
+def matrix(probes: Sequence[Mapping[str, Any]], sources: Sequence[str], targets: Sequence[str]) -> str:
+    """A table from each source to each target; a cell counts what passed and names the slowest in milliseconds."""
+    head = "".join(f"<th>{escape(target)}</th>" for target in targets)
+    rows = []
+    for source in sources:
+        cells = []
+        for target in targets:
+            chosen = [probe for probe in probes if (str(probe["from"]), str(probe["to"])) == (source, target)]
+            cells.append(_cell(chosen))
+        rows.append(f"<tr><th>{escape(source)}</th>{''.join(cells)}</tr>")
+    return f"<table><tr><th>from \\ to</th>{head}</tr>{''.join(rows)}</table>"
+
+
+def _cell(probes: Sequence[Mapping[str, Any]]) -> str:
+    if not probes:
+        return "<td></td>"
+    failed = [probe for probe in probes if not probe["ok"]]
+    if failed:
+        told = escape("\n".join(f"{probe['title']}: {probe['detail']}" for probe in failed), quote=True)
+        return f'<td class="bad" title="{told}">✗ {len(failed)} of {len(probes)}</td>'
+    slowest = max((probe["milliseconds"] or 0 for probe in probes), default=0)
+    told = escape("\n".join(f"{probe['title']}: {probe['detail']}" for probe in probes), quote=True)
+    time = f"<small>{slowest:.0f} ms</small>" if slowest else ""
+    return f'<td class="ok" title="{told}">✓ {len(probes)}{time}</td>'
+
+
+def _names(probes: Sequence[Mapping[str, Any]], field: str) -> list[str]:
+    return list(dict.fromkeys(str(probe[field]) for probe in probes))
+
+
+def _pair(probes: Sequence[Mapping[str, Any]], sources: Sequence[str], targets: Sequence[str]) -> str:
+    """The same table for each family, side by side."""
+    halves = []
+    for family in FAMILIES:
+        chosen = [probe for probe in probes if probe["family"] == family]
+        good = sum(1 for probe in chosen if probe["ok"])
+        color = "ok" if good == len(chosen) else "bad"
+        table = matrix(chosen, sources, targets)
+        halves.append(f"<div><h3>{family} <span class={color}>{good}/{len(chosen)}</span></h3>{table}</div>")
+    return f"<div class=pair>{''.join(halves)}</div>"
+
+
+def _times(phases: Sequence[Mapping[str, Any]]) -> str:
+    longest = max(float(phase["seconds"]) for phase in phases) or 1.0
+    rows = [
+        f"<tr><td>{escape(str(phase['name']))}</td><td>{phase['seconds']:.1f} s</td>"
+        f'<td><span class=bar style="width:{100 * float(phase["seconds"]) / longest:.1f}%"></span></td></tr>'
+        for phase in phases
+    ]
+    return f"<h2>Where the time went</h2><table class=time>{''.join(rows)}</table>"
+
+
+def _nodes(report: Mapping[str, Any]) -> str:
+    rows = [
+        f"<tr><th>{escape(node['name'])}</th><td>{escape(', '.join(node['roles']))}</td>"
+        f"<td>{escape(node['ipv4'] or 'none')}</td><td>{escape(node['ipv6'] or 'none')}</td></tr>"
+        for node in report["nodes"]
+    ]
+    head = "<tr><th>node</th><th>role</th><th>IPv4</th><th>IPv6</th></tr>"
+    return f"<h2>Nodes</h2><table>{head}{''.join(rows)}</table>"
+
+
+def _words(value: Any) -> str:
+    return ", ".join(str(part) for part in value) if isinstance(value, (list, tuple)) else str(value)
+
+
+def page(report: Mapping[str, Any], phases: Sequence[Mapping[str, Any]] = ()) -> str:
+    """The whole page, which needs nothing but itself. phases: name and seconds of each phase of the run so far."""
+    probes = report["probes"]
+    failed = [probe for probe in probes if not probe["ok"]]
+    verdict = f"{len(failed)} of {len(probes)} probes failed" if failed else f"every probe passed: {len(probes)}"
+    versions = " · ".join(f"{key} {value}" for key, value in report["versions"].items())
+    settings = " · ".join(f"{key.replace('_', ' ')} {_words(value)}" for key, value in report["settings"].items())
+    parts = [
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(report['cluster'])}: {verdict}</title>",
+        "<meta name=viewport content='width=device-width'>",
+        f"<style>{STYLE}</style><h1>{escape(report['cluster'])}</h1>",
+        f'<p class="verdict {"ok" if report["ok"] else "bad"}">{verdict}</p>',
+        f"<p class=dim>{escape(report['started'])}, {report['seconds']:.0f} s<br>{escape(versions)}<br>",
+        f"{escape(settings)}</p>",
+    ]
+    for probe in failed:
+        parts.append(
+            f"<div class=fail><b>{escape(probe['id'])}</b> {escape(probe['title'])}<br>{escape(probe['detail'])}<br>"
+            f"<code>{escape(probe['next'])}</code></div>"
+        )
+    nodes = [str(node["name"]) for node in report["nodes"]]
+    between = [probe for probe in probes if probe["from"] in nodes and probe["to"] in nodes]
+    if between:
+        parts.append(f"<h2>Host by host</h2>{_pair(between, nodes, nodes)}")
+    drawn = topology_picture.picture(report.get("topology") or {})
+    if drawn:
+        parts.append(f"<h2>Who called whom</h2>{drawn}<p class=dim>Requests a second of the last two minutes.</p>")
+    parts.append("<h2>Check by check</h2>")
+    for group in groups(probes):
+        chosen = [probe for probe in probes if probe["group"] == group]
+        scores = []
+        for family in FAMILIES:
+            good, total = score(probes, group, family)
+            scores.append(f"{family} <span class={'ok' if good == total else 'bad'}>{good}/{total}</span>")
+        opened = " open" if any(not probe["ok"] for probe in chosen) else ""
+        tables = _pair(chosen, _names(chosen, "from"), _names(chosen, "to"))
+        parts.append(
+            f"<details{opened}><summary><b>{escape(group)}</b> {' · '.join(scores)}</summary>{tables}</details>"
+        )
+    parts += [f"<p class=dim>not probed: {escape(i['group'])}: {escape(i['reason'])}</p>" for i in report["skipped"]]
+    parts.append(_nodes(report))
+    if phases:
+        parts.append(_times(phases))
+    return "".join(parts) + "</html>\n"

@@ -1,0 +1,75 @@
+"""Inventories as test data, written as folders and read by Ansible itself."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+from ansible.vars.hostvars import HostVars
+from ansible.vars.manager import VariableManager
+from ansible_collections.twinstack.core.plugins.plugin_utils import inventory_reader, inventory_rules
+from ansible_collections.twinstack.core.plugins.plugin_utils.inventory_rules import Inventory
+
+HERE = Path(__file__).parent
+#: In a change: takes the key, or the whole file, away.
+REMOVED = "(removed)"
+
+
+def good() -> dict[str, Any]:
+    """The inventory that has no errors, by file."""
+    loaded: dict[str, Any] = yaml.safe_load((HERE / "good.yml").read_text(encoding="utf-8"))
+    return loaded
+
+
+def changed(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """The base with a change merged in, key by key."""
+    merged = copy.deepcopy(base)
+    for key, value in change.items():
+        if value == REMOVED:
+            merged.pop(key)
+        elif isinstance(value, dict) and isinstance(merged.get(key), dict):
+            merged[key] = changed(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def write(folder: Path, files: dict[str, Any]) -> Path:
+    """Write an inventory's files below a folder, text as it is and data as YAML, and return the folder."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = content if isinstance(content, str) else yaml.safe_dump(content, sort_keys=False)
+        path.write_text(text, encoding="utf-8")
+    return folder
+
+
+@cache
+def rules() -> inventory_rules.Rules:
+    """The collection's rules, read once. Without the one lookup, whose plugin only a run of Ansible can load."""
+    loaded = inventory_rules.load_rules()
+    defaults = {**loaded.declared.defaults, "twinstack_cache_dir": "~/.cache/twinstack"}
+    return replace(loaded, declared=replace(loaded.declared, defaults=defaults))
+
+
+def load(folder: Path, command_line: Collection[str] = ()) -> Inventory:
+    """An inventory folder as Ansible reads it."""
+    loader = DataLoader()
+    inventory = InventoryManager(loader=loader, sources=[str(folder)])
+    manager = VariableManager(loader=loader, inventory=inventory)
+    return inventory_reader.read(
+        hostvars=HostVars(inventory, manager, loader),
+        groups=inventory.get_groups_dict(),
+        templar=Templar(loader=loader),
+        sources=[folder],
+        command_line=command_line,
+        declared=rules().declared,
+    )

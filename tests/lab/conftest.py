@@ -1,0 +1,119 @@
+"""What the lab's tests share. They take the lab over: its disks are what the last test left."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPO = Path(__file__).parent.parent.parent
+ARTIFACTS = REPO / "inventory" / "lab" / "artifacts"
+PLAYBOOK = REPO / ".venv" / "bin" / "ansible-playbook"
+ADHOC = REPO / ".venv" / "bin" / "ansible"
+
+
+def environment() -> dict[str, str]:
+    """The environment of a person in the project's folder."""
+    return {**os.environ, "ANSIBLE_CONFIG": str(REPO / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+
+
+class Lab:
+    """Runs playbooks against the lab and reads what they left.
+
+    before: pictures of the bare hosts, once taken. mesh: whether runs install the mesh too; most tests do without.
+    """
+
+    before: dict[str, Any] | None = None
+    mesh = False
+
+    def play(self, playbook: str, *arguments: str, ok: bool | None = True, timeout: float = 900) -> str:
+        """Run a playbook and return its output; ok says whether it must succeed (None: either way)."""
+        command = [str(PLAYBOOK), "-i", "inventory/lab", playbook, *self.settings(), *arguments]
+        done = subprocess.run(
+            command, cwd=REPO, env=environment(), capture_output=True, text=True, timeout=timeout, check=False
+        )
+        output = done.stdout + done.stderr
+        if ok is not None:
+            assert (done.returncode == 0) is ok, f"{' '.join(command)}: exit status {done.returncode}\n{output[-8000:]}"
+        return output
+
+    def settings(self) -> list[str]:
+        """Arguments of every run."""
+        return ["-e", json.dumps({"twinstack_mesh": self.mesh})]
+
+    def shell(self, host: str, script: str, ok: bool = True) -> str:
+        """Run a shell script as root on a host."""
+        command = [str(ADHOC), "-i", "inventory/lab", host, "--become", "-m", "ansible.builtin.shell", "-a", script]
+        environ = environment() | {"ANSIBLE_STDOUT_CALLBACK": "minimal"}
+        done = subprocess.run(command, cwd=REPO, env=environ, capture_output=True, text=True, timeout=120, check=False)
+        assert not ok or done.returncode == 0, done.stdout + done.stderr
+        return done.stdout.split("\n", 1)[-1]
+
+    def run_record(self) -> dict[str, Any]:
+        """What the callback wrote about the last run."""
+        data: dict[str, Any] = json.loads((ARTIFACTS / "run.json").read_text())
+        return data
+
+    def pictures(self, folder: Path) -> dict[str, Any]:
+        """A picture of everything on each host that an install could touch."""
+        self.play("tests/lab/snapshot.yml", "-e", f"snapshot_folder={folder}")
+        return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
+
+    def kubectl(self, script: str) -> str:
+        """Run kubectl with the administrator's rights on the first control plane."""
+        return self.shell("cp1", f"kubectl --kubeconfig /etc/kubernetes/admin.conf {script}")
+
+    def report(self) -> dict[str, Any]:
+        """The last verification's report."""
+        data: dict[str, Any] = json.loads((ARTIFACTS / "report.json").read_text())
+        return data
+
+    def failed(self) -> list[dict[str, Any]]:
+        """Failed probes of the last report."""
+        return [probe for probe in self.report()["probes"] if not probe["ok"]]
+
+    def changed(self, output: str) -> dict[str, int]:
+        """Hosts with changes, from the recap that ends a playbook's output."""
+        recap = output.rsplit("PLAY RECAP", 1)[1]
+        return {host: int(count) for host, count in re.findall(r"^(\S+)\s+:.*changed=(\d+)", recap, re.M) if int(count)}
+
+
+@pytest.fixture(scope="session")
+def lab() -> Lab:
+    """The lab."""
+    return Lab()
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable[..., None]:
+    """Poll a condition until it holds or a deadline in seconds passes."""
+
+    def wait(condition: Callable[[], bool], seconds: float, what: str) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"{what}: not after {seconds:.0f} s"
+            time.sleep(1)
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def molecule() -> Callable[..., str]:
+    """Runs one step of a scenario, or its whole sequence, and returns the output."""
+
+    def run(scenario: str, *words: str) -> str:
+        environ = environment() | {"MOLECULE_GLOB": "tests/molecule/*/molecule.yml"}
+        environ["PATH"] = f"{REPO / '.venv' / 'bin'}:{os.environ['PATH']}"
+        command = [str(REPO / ".venv" / "bin" / "molecule"), *words, "--scenario-name", scenario]
+        done = subprocess.run(command, cwd=REPO, env=environ, capture_output=True, text=True, timeout=5400, check=False)
+        assert done.returncode == 0, f"{' '.join(command)}\n{(done.stdout + done.stderr)[-12000:]}"
+        return done.stdout
+
+    return run

@@ -1,0 +1,236 @@
+"""The mesh on a cluster that was there before, IPv4 first; then one thing of it broken at a time."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from ansible_collections.twinstack.core.plugins.module_utils.verify_model import (
+    MESH_GROUPS,
+    SEEN_GROUPS,
+    TENANT_GROUPS,
+)
+
+from tests.lab.conftest import Lab
+
+WORKERS = {"worker1", "worker2"}
+BAR = {"name": "bar", "http_port": 30081, "https_port": 30444}
+Failure = tuple[str, str]  # group, family
+Until = Callable[..., None]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def with_the_mesh(lab: Lab) -> Iterator[None]:
+    """Runs of this module install the mesh."""
+    lab.mesh = True
+    yield
+    lab.mesh = False
+
+
+def broken(lab: Lab) -> dict[Failure, set[str]]:
+    """Where requests started that failed, by group and family, of a verification that must fail."""
+    lab.play("playbooks/verify.yml", "-e", "verify_settle_timeout=12", ok=False)
+    found: dict[Failure, set[str]] = {}
+    for probe in lab.failed():
+        found.setdefault((probe["group"], probe["family"]), set()).add(probe["from"])
+    return found
+
+
+def counts(lab: Lab, group: str) -> tuple[int, int]:
+    """Failed and all probes of a group in the last report."""
+    probes = [probe for probe in lab.report()["probes"] if probe["group"] == group]
+    return sum(1 for probe in probes if not probe["ok"]), len(probes)
+
+
+def targets(lab: Lab, group: str, family: str) -> set[str]:
+    """What the failed probes of a group and family in the last report were directed at."""
+    return {probe["to"] for probe in lab.failed() if (probe["group"], probe["family"]) == (group, family)}
+
+
+def proxies(lab: Lab, space: str) -> set[str]:
+    """Revisions of the proxies in a namespace, by what istiod wrote into each pod."""
+    path = "{.items[*].metadata.annotations.sidecar\\.istio\\.io/status}"
+    return set(re.findall(r'"revision":"(\w+)"', lab.kubectl(f"-n {space} get pods -o jsonpath='{path}'")))
+
+
+def test_a_run_adds_the_mesh_and_proves_it(lab: Lab) -> None:
+    lab.play("playbooks/lab.yml", timeout=1800)
+    assert lab.failed() == []
+    assert lab.report()["skipped"] == []
+    assert {probe["group"] for probe in lab.report()["probes"]} >= {*MESH_GROUPS, *TENANT_GROUPS, *SEEN_GROUPS}
+
+
+def test_the_second_run_changes_nothing(lab: Lab) -> None:
+    assert lab.changed(lab.play("site.yml", "--skip-tags", "verify")) == {}
+    record = lab.run_record()
+    assert max(count for hosts in record["ssh_executions_by_role"].values() for count in hosts.values()) <= 6
+    assert record["tasks"] <= 80
+
+
+def test_istios_own_analysis_is_clean(lab: Lab) -> None:
+    lab.play("tests/lab/istioctl.yml")
+
+
+def test_a_configuration_that_proxies_refuse_fails_the_run(lab: Lab) -> None:
+    """istiod takes it, Envoy does not: the old configuration stays and everything would look well."""
+    config = {"meshConfig": {"accessLogFile": "/dev/stdout", "accessLogFormat": "%NO_SUCH_WORD%\n"}}
+    revisions = [{"name": "stable", "default": True, "settings": config}]
+    given = {"istio_revisions": revisions, "istio_reject_seconds": 20}
+    try:
+        output = lab.play("playbooks/mesh.yml", "-e", json.dumps(given), ok=False)
+    finally:
+        lab.play("playbooks/mesh.yml")
+    assert "Proxies refused their new configuration" in output
+
+
+def test_ipv6_that_goes_around_the_proxies_is_told(lab: Lab) -> None:
+    """Without the proxies' own setting everything looks well, and IPv6 is in no proxy's way."""
+    config = {"meshConfig": {"defaultConfig": {"proxyMetadata": {"ISTIO_DUAL_STACK": "false"}}}}
+    revisions = [{"name": "stable", "default": True, "settings": config}]
+    try:
+        lab.play("playbooks/mesh.yml", "-e", json.dumps({"istio_revisions": revisions}))
+        found = broken(lab)
+    finally:
+        lab.play("playbooks/mesh.yml")
+    assert found == {
+        ("mesh-mtls", "IPv6"): WORKERS,
+        ("mesh-plain", "IPv6"): WORKERS,
+        ("mesh-strict", "IPv6"): {"cp1", *WORKERS},
+        ("mesh-metrics", "IPv6"): {"worker1"},
+        ("mesh-trace", "IPv6"): {"worker1"},
+    }
+
+
+def test_what_is_plain_not_routed_not_counted_or_not_traced_is_told(lab: Lab) -> None:
+    """Five faults at once, each in groups of its own.
+
+    Plain text is accepted, a gateway has no IPv6, another no HTTPS, requests are not counted, and no spans are sent.
+    """
+    address = lab.kubectl("-n foo get service gateway -o jsonpath={.spec.clusterIPs[0]}").strip()
+    single = {"spec": {"ipFamilyPolicy": "SingleStack", "ipFamilies": ["IPv4"], "clusterIPs": [address]}}
+    without_https = [{"op": "remove", "path": "/spec/servers/1"}]
+    try:
+        lab.play("playbooks/mesh.yml", "-e", "istio_mtls_mode=PERMISSIVE")
+        lab.kubectl(f"-n foo patch service gateway --type merge -p '{json.dumps(single)}'")
+        lab.kubectl(f"-n bar patch gateways.networking.istio.io gateway --type json -p '{json.dumps(without_https)}'")
+        lab.kubectl("-n istio-system delete envoyfilters.networking.istio.io request-metrics-stable")
+        lab.kubectl("-n istio-system delete telemetries.telemetry.istio.io mesh-default")
+        found = broken(lab)
+    finally:
+        lab.play("playbooks/mesh.yml")
+        lab.play("playbooks/tenants.yml")
+    groups = ("mesh-strict", *SEEN_GROUPS, *TENANT_GROUPS)
+    assert set(found) == {(group, family) for group in groups for family in ("IPv4", "IPv6")}
+    assert found["mesh-strict", "IPv4"] == found["mesh-strict", "IPv6"] == {"cp1", *WORKERS}
+    assert targets(lab, "tenant-gateway", "IPv4") == {"bar-https"}
+    assert targets(lab, "tenant-gateway", "IPv6") == {"foo-http", "foo-https", "bar-https"}
+    assert targets(lab, "mesh-metrics", "IPv6") == {"source", "destination"}
+    assert targets(lab, "mesh-trace", "IPv6") == WORKERS
+
+
+def test_tenants_move_between_revisions_and_back_without_losing_a_request(lab: Lab) -> None:
+    revisions = {"istio_revisions": [{"name": "stable", "default": True}, {"name": "canary"}]}
+    lab.play("tests/lab/workload.yml")
+    lab.play("playbooks/mesh.yml", "-e", json.dumps(revisions))
+    try:
+        for revision in ("canary", "stable"):
+            tenants = [{"name": "foo", "http_port": 30080, "https_port": 30443, "revision": revision}, BAR]
+            given = revisions | {"twinstack_tenants": tenants, "mesh_switch_path": "/hostname"}
+            output = lab.play("playbooks/mesh_switch.yml", "-e", json.dumps(given), "-v")
+            assert "Deployment foo/gateway" in output and "Deployment foo/web" in output
+            assert proxies(lab, "foo") == {revision}
+            assert proxies(lab, "bar") == {"stable"}
+        assert lab.changed(lab.play("playbooks/mesh_switch.yml", "-e", json.dumps(given))) == {}
+    finally:
+        lab.play("playbooks/mesh.yml")
+        lab.play("playbooks/tenants.yml")
+    assert "istiod-canary" not in lab.kubectl("-n istio-system get deployments -o name")
+
+
+def test_a_switch_that_cannot_succeed_moves_nothing(lab: Lab) -> None:
+    """To a revision without a control plane; then with a path that nothing answers, so no loss could be told."""
+    tenants = [{"name": "foo", "http_port": 30080, "https_port": 30443, "revision": "other"}, BAR]
+    revisions = [{"name": "stable", "default": True}, {"name": "other"}]
+    given = {"istio_revisions": revisions, "twinstack_tenants": tenants, "mesh_switch_path": "/hostname"}
+    try:
+        output = lab.play("playbooks/mesh_switch.yml", "-e", json.dumps(given), ok=False)
+        assert "Deployment istio-system/istiod-other: not there" in output
+        lab.play("playbooks/mesh.yml", "-e", json.dumps(given))
+        lab.kubectl("-n foo delete virtualservices.networking.istio.io web")
+        output = lab.play("playbooks/mesh_switch.yml", "-e", json.dumps(given), ok=False)
+        assert "nothing was changed: expected HTTP 200" in output
+    finally:
+        lab.play("tests/lab/workload.yml")
+        lab.play("playbooks/tenants.yml")
+        lab.play("playbooks/mesh.yml")
+    assert proxies(lab, "foo") == {"stable"}
+
+
+@pytest.fixture
+def outside_server(tmp_path: Path) -> Iterator[int]:
+    """A web server of the lab's own machine, outside the cluster, on both of its addresses; its port."""
+    (tmp_path / "told").write_text("from outside")
+    command = ["nsenter", "--net=/run/netns/twinstack", sys.executable, "-m", "http.server", "18099", "--bind", "::"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        yield 18099
+        server.terminate()
+
+
+def test_a_tenant_reaches_only_the_hosts_outside_that_it_names(lab: Lab, outside_server: int, until: Until) -> None:
+    """By address and by name, over both families; nothing of it before it is named."""
+
+    def asks(host: str) -> bool:
+        curl = f"curl -sSg --max-time 4 http://{host}:{outside_server}/told"
+        return "from outside" in lab.kubectl(f"-n foo exec deploy/web -c web -- {curl} || true")
+
+    hosts = ("10.66.0.1", "[fd66::1]")
+    assert [host for host in hosts if asks(host)] == []
+    ports = [{"number": outside_server, "protocol": "HTTP"}]
+    external = [
+        {"name": "only-ipv4", "hosts": ["four.example"], "addresses": ["10.66.0.1"], "ports": ports},
+        {"name": "only-ipv6", "hosts": ["six.example"], "addresses": ["fd66::1"], "ports": ports},
+    ]
+    tenants = [{"name": "foo", "http_port": 30080, "https_port": 30443, "external": external}, BAR]
+    try:
+        lab.play("playbooks/tenants.yml", "-e", json.dumps({"twinstack_tenants": tenants}))
+        until(lambda: all(map(asks, hosts)), 30, "both hosts outside")
+    finally:
+        lab.play("playbooks/tenants.yml")
+    until(lambda: not any(map(asks, hosts)), 30, "no host outside any more")
+
+
+def test_requests_go_on_while_every_istiod_is_killed(lab: Lab) -> None:
+    lab.play("tests/lab/istiod_killed.yml")
+
+
+def test_uninstalling_the_mesh_leaves_nothing_of_it(lab: Lab) -> None:
+    lab.kubectl("delete namespace foo")  # with a workload that is not the tenant's own: the test's
+    lab.play("playbooks/mesh_uninstall.yml")
+    kinds = (
+        "crd,validatingwebhookconfigurations,mutatingwebhookconfigurations,clusterroles,clusterrolebindings,namespaces"
+    )
+    everything = lab.kubectl(f"get {kinds},configmaps -A -o name")
+    assert not [line for line in everything.splitlines() if "istio" in line or "kiali" in line or "/bar" in line]
+    for host in ("cp1", *sorted(WORKERS)):
+        left = lab.shell(host, "grep -rl istio /etc/cni/net.d /opt/cni/bin || true; iptables-save; ip6tables-save")
+        assert "istio" not in left.lower(), host
+        assert "10-calico.conflist" in lab.shell(host, "ls /etc/cni/net.d"), host
+    assert lab.changed(lab.play("playbooks/mesh_uninstall.yml")) == {}
+    lab.mesh = False
+    lab.play("playbooks/verify.yml")
+    lab.mesh = True
+    assert lab.failed() == []
+
+
+def test_a_cold_boot_of_a_host_brings_its_pods_back_into_the_mesh(lab: Lab) -> None:
+    lab.play("site.yml", "--skip-tags", "verify")
+    lab.play("playbooks/lab_power_off.yml", "-e", "lab_host=worker1")
+    lab.play("playbooks/lab_boot.yml", "-e", "lab_host=worker1")
+    lab.play("playbooks/lab.yml")
+    assert lab.failed() == []
+    assert counts(lab, "mesh-plain")[0] == 0

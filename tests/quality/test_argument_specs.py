@@ -1,0 +1,125 @@
+"""Every role's argument_specs, defaults and use of variables say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import jinja2.meta
+import jinja2.nodes
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+from tests.tools.variables import specification
+
+ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
+CONDITIONS = {"when", "that", "changed_when", "failed_when", "until"}
+#: What Ansible or the inventory's shape gives to every task.
+GIVEN = {
+    "ansible_forks", "ansible_check_mode", "ansible_facts", "ansible_host", "ansible_play_hosts",
+    "ansible_play_hosts_all", "groups", "hostvars", "inventory_dir", "inventory_hostname", "ipv4", "ipv6",
+    "item", "lookup", "now", "omit", "playbook_dir", "query", "range", "role_path",
+}  # fmt: skip
+
+pytestmark = pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+
+
+def load(path: Path) -> Any:
+    """A YAML file's content; an empty dictionary when there is no such file."""
+    return yaml.safe_load(path.read_text(encoding="utf-8")) or {} if path.exists() else {}
+
+
+def options(role: Path) -> dict[str, Any]:
+    """The role's options; none when it has no specification."""
+    if not (role / "meta" / "argument_specs.yml").exists():
+        return {}
+    found: dict[str, Any] = specification(role).get("options", {})
+    return found
+
+
+def scope(role: Path) -> set[str]:
+    """Every variable that the role may use: its own and those of the roles that it depends on."""
+    names = set(options(role)) | set(load(role / "vars" / "main.yml"))
+    for dependency in load(role / "meta" / "main.yml").get("dependencies", []):
+        names |= scope(ROOT / "roles" / dependency["role"].rsplit(".", 1)[-1])
+    return names
+
+
+def expressions(value: Any, key: str = "") -> Iterator[str]:
+    """All Jinja texts in YAML data; conditions get the braces that Ansible leaves out."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from expressions(inner, name)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from expressions(inner, key)
+    elif isinstance(value, str):
+        yield "{{ " + value + " }}" if key in CONDITIONS else value
+
+
+def task_variables(value: Any) -> set[str]:
+    """Names that tasks give to their own expressions: ``vars`` and ``loop_var``."""
+    names: set[str] = set()
+    if isinstance(value, dict):
+        names |= set(value["vars"]) if isinstance(value.get("vars"), dict) else set()
+        names |= {value["loop_var"]} if "loop_var" in value else set()
+        value = list(value.values())
+    if isinstance(value, list):
+        names.update(*map(task_variables, value))
+    return names
+
+
+def variables_of(text: str) -> set[str]:
+    """Variables that a Jinja text takes from outside."""
+    environment = jinja2.Environment(extensions=["jinja2.ext.do", "jinja2.ext.loopcontrols"])
+    tree = environment.parse(text)
+    # Only Ansible knows its filters and tests; their names are all that matters here.
+    for node in tree.find_all((jinja2.nodes.Filter, jinja2.nodes.Test)):
+        known: dict[str, Any] = environment.filters if isinstance(node, jinja2.nodes.Filter) else environment.tests
+        known.setdefault(node.name, str)
+    return jinja2.meta.find_undeclared_variables(tree)
+
+
+def used(role: Path) -> dict[str, set[str]]:
+    """Variables that the role's files use, by file."""
+    texts: dict[str, list[str]] = {}
+    given: set[str] = set()
+    for folder in ("tasks", "handlers", "defaults", "vars"):
+        for path in sorted((role / folder).glob("*.yml")):
+            data = load(path)
+            texts[str(path.relative_to(role))] = list(expressions(data))
+            given |= task_variables(data)
+    for path in sorted((role / "templates").rglob("*.j2")):
+        texts[str(path.relative_to(role))] = [path.read_text(encoding="utf-8")]
+    return {file: set().union(*map(variables_of, listed)) - given for file, listed in texts.items() if listed}
+
+
+def test_defaults_equal_the_specification(role: Path) -> None:
+    """Key by key and value by value; what is required has no default."""
+    specified = options(role)
+    required = {name for name, option in specified.items() if option.get("required")}
+    documented = {name: option.get("default") for name, option in specified.items() if name not in required}
+    assert load(role / "defaults" / "main.yml") == documented
+    assert not [name for name in required if "default" in specified[name]]
+
+
+def test_options_are_described_and_named_after_the_role(role: Path) -> None:
+    """A variable says whose it is, what it means and what it may be."""
+    assert (role / "meta" / "argument_specs.yml").exists()
+    specified = options(role)
+    assert not [name for name in specified if not name.startswith(f"{role.name}_")]
+    assert not [name for name, option in specified.items() if not (option.get("description") and option.get("type"))]
+    assert not [name for name in load(role / "vars" / "main.yml") if not name.startswith(f"__{role.name}_")]
+
+
+def test_used_variables_are_declared(role: Path) -> None:
+    """A role uses its own variables, those of its dependencies, and internals that start with two underscores."""
+    known = scope(role) | GIVEN
+    unknown = {
+        file: sorted(name for name in names if name not in known and not name.startswith("__"))
+        for file, names in used(role).items()
+    }
+    assert not {file: names for file, names in unknown.items() if names}

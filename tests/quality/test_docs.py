@@ -1,0 +1,81 @@
+"""What the documents say is what is there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, run
+from tests.quality.project import files
+from tests.tools import variables
+
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
+PAGES = [path for path in files() if path.suffix == ".md"]
+
+
+def recipes() -> Iterator[tuple[str, str]]:
+    """Targets of the Makefile with each of their commands."""
+    target = ""
+    for line in (ROOT / "Makefile").read_text().splitlines():
+        if match := re.match(r"([a-z-]+):", line):
+            target = match[1]
+        elif line.startswith("\t"):
+            yield target, line.strip()
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that a Markdown page's headings have."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_variables_page_is_what_the_roles_say() -> None:
+    """The page is generated."""
+    written = (ROOT / "docs" / "variables.md").read_text(encoding="utf-8")
+    assert written == variables.page(), f"run: {variables.COMMAND}"
+
+
+@pytest.mark.parametrize(("target", "command"), list(recipes()))
+def test_readme_shows_the_commands_of_the_makefile(target: str, command: str) -> None:
+    """A person can do by hand what make does."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"make {target}" in readme
+    assert command in readme
+
+
+def test_make_targets_are_one_or_two_commands() -> None:
+    """The Makefile holds no logic."""
+    targets = [target for target, _ in recipes()]
+    assert not [target for target in targets if targets.count(target) > 2]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_documents_resolve(page: Path) -> None:
+    """Every relative link leads to a file, and to a heading where it names one."""
+    broken = []
+    for match in LINK.finditer(page.read_text(encoding="utf-8")):
+        link = match[1] or match[2]
+        if re.match(r"[a-z]+:", link):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert not broken
+
+
+def test_collection_documentation_is_well_formed() -> None:
+    """antsibull-docs reads every plugin's and role's documentation."""
+    run("antsibull-docs", "lint-collection-docs", "--plugin-docs", ".").succeeded()
+
+
+def test_the_collection_can_be_built(tmp_path: Path) -> None:
+    """galaxy.yml is complete, and nothing of an environment gets into the archive."""
+    run("ansible-galaxy", "collection", "build", "--output-path", tmp_path).succeeded()
+    archive = next(tmp_path.glob("twinstack-core-*.tar.gz"))
+    listed = run("tar", "-tzf", archive).succeeded().output.split()
+    assert "plugins/module_utils/findings.py" in listed
+    assert not [name for name in listed if name.startswith(("inventory", "collections", "."))]

@@ -1,0 +1,70 @@
+"""istio_gate: what istioctl's answers mean, and the module with an istioctl that answers from files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.twinstack.core.plugins.module_utils import istio_gate
+
+from tests.conftest import Run, task_play
+
+
+def finding(level: str, code: str, origin: str) -> dict[str, str]:
+    return {"level": level, "code": code, "origin": origin, "message": "told so"}
+
+
+def status(state: str) -> dict[str, Any]:
+    configs = [{"typeUrl": "type.googleapis.com/envoy.config.cluster.v3.Cluster", "configStatus": state}]
+    return {"resources": [{"node": {"id": "web.foo"}, "genericXdsConfigs": configs}]}
+
+
+def test_findings_below_the_level_are_no_fault() -> None:
+    text = json.dumps([finding("Error", "IST0101", "a"), finding("Warning", "IST0103", "b"), finding("Info", "I", "c")])
+    assert istio_gate.findings(text, "Error") == ["Error IST0101 a: told so"]
+    assert len(istio_gate.findings(text, "Warning")) == 2
+    assert istio_gate.findings("", "Warning") == []
+
+
+def test_only_the_projects_own_envoy_filter_is_accepted() -> None:
+    own = finding("Warning", "IST0133", "EnvoyFilter istio-system/request-metrics-stable")
+    other = finding("Warning", "IST0133", "EnvoyFilter foo/limit")
+    assert len(istio_gate.findings(json.dumps([own, other]), "Warning")) == 1
+
+
+@pytest.mark.parametrize(("state", "late"), [("SYNCED", []), ("STALE", ["web.foo: Cluster STALE"]), ("ERROR", None)])
+def test_a_proxy_that_is_not_in_step_is_named(state: str, late: list[str] | None) -> None:
+    found = istio_gate.behind(json.dumps(status(state)))
+    assert found == (["web.foo: Cluster ERROR"] if late is None else late)
+    assert istio_gate.behind("") == []
+
+
+def test_every_istiod_answers_with_a_document_of_its_own() -> None:
+    text = json.dumps(status("SYNCED"), indent=4) + "\n" + json.dumps(status("STALE"), indent=4)
+    assert istio_gate.behind(text) == ["web.foo: Cluster STALE"]
+
+
+@pytest.mark.parametrize(
+    ("analysis", "state", "words"),
+    [
+        ([], "SYNCED", ""),
+        ([finding("Error", "IST0101", "VirtualService foo/web")], "SYNCED", "Error IST0101 VirtualService foo/web"),
+        ([], "STALE", "web.foo: Cluster STALE after 0 s, expected SYNCED"),
+    ],
+)
+def test_the_module_refuses_what_istioctl_finds(
+    playbook: Callable[..., Run], tmp_path: Path, analysis: list[Any], state: str, words: str
+) -> None:
+    (tmp_path / "analyze").write_text(json.dumps(analysis))
+    (tmp_path / "proxy-status").write_text(json.dumps(status(state)))
+    program = tmp_path / "istioctl"
+    program.write_text(f'#!/bin/sh\ncat "{tmp_path}/$3"\n')
+    program.chmod(0o755)
+    arguments = {"istioctl": str(program), "kubeconfig": "none", "revisions": ["stable"], "timeout": 0}
+    path = task_play(tmp_path, "twinstack.core.istio_gate", arguments, "found['findings']")
+    done = playbook("-i", "localhost,", path)
+    assert (done.code == 0) is (not words), done.output
+    assert words in done.output

@@ -1,0 +1,222 @@
+"""The mesh's groups of the verification: which probes there are, and what passes as an answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.twinstack.core.plugins.module_utils import (
+    verify_objects,
+    verify_plan_mesh,
+    verify_plan_seen,
+)
+from ansible_collections.twinstack.core.plugins.module_utils.verify_conclude import next_command
+from ansible_collections.twinstack.core.plugins.module_utils.verify_model import (
+    FAMILIES,
+    GROUPS,
+    MESH_GROUPS,
+    SEEN_GROUPS,
+    TENANT_GROUPS,
+    Fetch,
+    Known,
+    Outside,
+    Verdict,
+)
+from ansible_collections.twinstack.core.plugins.module_utils.verify_observe import observe
+from ansible_collections.twinstack.core.plugins.module_utils.verify_parse import Request, judge_fetch
+from ansible_collections.twinstack.core.plugins.module_utils.verify_plan import plan
+from ansible_collections.twinstack.core.plugins.module_utils.verify_scope import Plan
+from ansible_collections.twinstack.core.plugins.module_utils.verify_script import batch, curl_config
+
+from tests.unit.verify_samples import CLUSTER_IPS, NAMESPACE, NODES, pod, raw_cluster, service
+
+LAB = Outside({"IPv4": "10.66.0.1", "IPv6": "fd66::1"}, 40000)
+SPACE = verify_objects.mesh_namespace(NAMESPACE)
+
+
+def raw_mesh() -> dict[str, Any]:
+    """The healthy cluster with a mesh, a pod of it on every worker."""
+    raw = raw_cluster()
+    raw["mesh_revision"] = "stable"
+    for name, number in NODES.items():
+        if number > 1:
+            item = pod("pod", name, number)
+            item["metadata"] |= {"name": f"mesh-{name}", "namespace": SPACE, "labels": {verify_objects.LABEL: "mesh"}}
+            raw["pods"].append(item)
+    for item in verify_objects.mesh_services():
+        name = item["metadata"]["name"]
+        port = {"name": "http", "port": 80, "protocol": "TCP"} | ({"nodePort": 31080} if name == "gateway" else {})
+        raw["services"].append(service(name, SPACE, CLUSTER_IPS.get(name, ["10.96.9.9", "fd66:96::909"]), [port]))
+    return raw
+
+
+def planned(raw: dict[str, Any], outside: Outside | None = LAB) -> Plan:
+    return plan(observe(raw), NAMESPACE, 18080, "", outside)
+
+
+def test_what_goes_around_a_proxy_cannot_pass() -> None:
+    """The header that the caller's own proxy adds is asked for wherever the answer could come without it."""
+    todo = [probe for probe in planned(raw_mesh()).probes if probe.group == "mesh-plain"]
+    assert todo
+    for probe in todo:
+        assert isinstance(probe.action, Fetch)
+        assert probe.action.contains == (verify_plan_mesh.THROUGH_PROXY,) and probe.action.headers
+
+
+def test_without_a_mesh_there_is_none_of_its_groups() -> None:
+    assert {probe.group for probe in planned(raw_cluster()).probes} == set(GROUPS)
+
+
+@pytest.mark.parametrize("group", MESH_GROUPS)
+def test_every_group_is_probed_alike_in_both_families(group: str) -> None:
+    todo = planned(raw_mesh())
+    assert todo.skipped == ()
+    shapes = {
+        family: sorted(
+            (probe.source, probe.runner) for probe in todo.probes if (probe.group, probe.family) == (group, family)
+        )
+        for family in FAMILIES
+    }
+    assert shapes["IPv4"] == shapes["IPv6"] != []
+    for probe in todo.probes:
+        if probe.group == group:
+            assert isinstance(probe.action, Fetch)
+            assert ("[" in probe.action.url) is (probe.family == "IPv6"), probe.id
+
+
+def test_a_mesh_whose_pods_were_never_made_is_not_small_and_green() -> None:
+    raw = raw_mesh()
+    raw["pods"] = [item for item in raw["pods"] if item["metadata"]["namespace"] != SPACE]
+    todo = planned(raw)
+    assert {probe.id for probe in todo.probes} == {probe.id for probe in planned(raw_mesh()).probes}
+    for probe in todo.probes:
+        if probe.group in ("mesh-mtls", "mesh-plain", "mesh-outside", "mesh-gateway"):
+            assert isinstance(probe.action, Known) and not probe.action.ok, probe.id
+
+
+def test_without_an_outside_the_report_says_so() -> None:
+    assert [item.group for item in planned(raw_mesh(), None).skipped] == ["node-port", "egress", "mesh-outside"]
+
+
+ANSWERED = Request(200, 0, 1.0, "10.244.2.6", "10.96.9.1", 0, 1, "")
+
+
+@pytest.mark.parametrize(
+    ("told", "ok"),
+    [
+        (replace(ANSWERED, exit_code=56, error="Connection reset by peer"), True),
+        (replace(ANSWERED, exit_code=52, error="Empty reply from server"), True),
+        (replace(ANSWERED, exit_code=28, error="timed out"), False),
+        (replace(ANSWERED, exit_code=7, error="Connection refused"), False),
+        (ANSWERED, False),
+    ],
+)
+def test_only_a_broken_connection_is_a_refusal(told: Request, ok: bool) -> None:
+    assert judge_fetch(Fetch("http://x/", refused=True), told, [], {}).ok is ok
+
+
+def test_an_answer_must_hold_what_the_proxies_add() -> None:
+    action = Fetch("http://x/", contains=("spiffe://",))
+    assert judge_fetch(action, ANSWERED, ["By=spiffe://cluster.local/ns/x/sa/y;Hash=1"], {}).ok
+    verdict = judge_fetch(action, ANSWERED, [""], {})
+    assert not verdict.ok
+    assert "expected spiffe:// in it" in verdict.detail
+    assert "include" in curl_config(1, Fetch("http://x/", headers=True))
+
+
+def test_every_group_names_a_next_command() -> None:
+    for probe in planned(raw_mesh()).probes:
+        assert next_command(probe, Verdict(False, "x"))
+
+
+# --- tenants' gateways, and what was seen -----------------------------------------------------------------------------
+
+
+def raw_observed() -> dict[str, Any]:
+    """The mesh with two tenants, one of them with HTTPS, and Prometheus, Jaeger and Kiali."""
+    raw = raw_mesh()
+    for number, (name, port) in enumerate((("prometheus", 9090), ("jaeger-query", 16686), ("kiali", 20001))):
+        ports = [{"name": "http", "port": port, "protocol": "TCP"}]
+        raw["services"].append(service(name, "observability", [f"10.96.8.{number}", f"fd66:96::80{number}"], ports))
+    http = {"name": "http", "port": 80, "nodePort": 30080}
+    https = {"name": "https", "port": 443, "nodePort": 30443}
+    foo = service("gateway", "foo", ["10.96.7.1", "fd66:96::701"], [http, https]) | {"certificate": "PEM\n"}
+    foo["metadata"]["annotations"] = {"twinstack.core/certificate-host": "foo.example"}
+    bar = service("gateway", "bar", ["10.96.7.2", "fd66:96::702"], [http | {"nodePort": 30081}]) | {"certificate": ""}
+    return raw | {"gateways": [foo, bar]}
+
+
+def observed(outside: Outside | None = LAB) -> Plan:
+    return plan(observe(raw_observed()), NAMESPACE, 18080, "", outside, "cafe0001")
+
+
+def test_tenants_and_what_was_seen_are_probed_alike_in_both_families() -> None:
+    todo = [probe for probe in observed().probes if probe.group in (*TENANT_GROUPS, *SEEN_GROUPS)]
+    assert {probe.group for probe in todo} == {*TENANT_GROUPS, *SEEN_GROUPS}
+    ids = {family: {probe.id.replace(family, "F") for probe in todo if probe.family == family} for family in FAMILIES}
+    assert ids["IPv4"] == ids["IPv6"]
+    for probe in todo:
+        assert isinstance(probe.action, Fetch)
+        assert ("[" in probe.action.url + probe.action.connect_to) is (probe.family == "IPv6"), probe.id
+
+
+@pytest.mark.parametrize("outside", [LAB, None])
+def test_every_port_of_every_tenant_is_tried_on_every_node(outside: Outside | None) -> None:
+    todo = [probe for probe in observed(outside).probes if probe.group == "tenant-gateway" and probe.family == "IPv6"]
+    assert {probe.target for probe in todo} == {"foo-http", "foo-https", "bar-http"}
+    ways = 3 if outside else 6
+    assert len(todo) == 3 * ways
+    assert {probe.runner.partition("/")[0] for probe in todo} == ({"outside"} if outside else {"host"})
+
+
+def test_https_is_checked_against_the_tenants_own_certificate() -> None:
+    probe = next(probe for probe in observed().probes if probe.target == "foo-https" and probe.family == "IPv6")
+    assert isinstance(probe.action, Fetch)
+    text = batch({7: probe.action})
+    assert "A 7 UEVNCg==" in text
+    assert 'C url = "https://foo.example:30443/"' in text
+    assert 'C connect-to = "::[fd66::11]:30443"' in text
+    assert 'C cacert = "authority7"' in text
+    assert "insecure" not in text
+
+
+def test_only_this_verifications_own_traffic_counts() -> None:
+    """What an earlier run left in Prometheus, Jaeger or Kiali is no proof."""
+    other = plan(observe(raw_observed()), NAMESPACE, 18080, "", LAB, "cafe0002")
+    mine = {probe.id: probe.action for probe in observed().probes if probe.group in SEEN_GROUPS}
+    theirs = {probe.id: probe.action for probe in other.probes if probe.group in SEEN_GROUPS}
+    assert set(mine) == set(theirs)
+    assert all(mine[name] != theirs[name] for name in mine)
+    version = verify_objects.mesh_workloads("image", "cafe0001")[0]["spec"]["template"]["metadata"]["labels"]["version"]
+    assert version == "cafe0001"
+
+
+def test_the_traced_requests_are_the_ones_that_are_looked_for() -> None:
+    probes = observed().probes
+    sent = {header for probe in probes if probe.group == "mesh-mtls" for header in sent_headers(probe.action)}
+    for probe in probes:
+        if probe.group == "mesh-trace":
+            assert isinstance(probe.action, Fetch)
+            trace = probe.action.url.rpartition("/")[2]
+            assert any(header.startswith(f"traceparent: 00-{trace}-") for header in sent), probe.id
+    action = Fetch("http://x/", send=("a: b",))
+    assert 'header = "a: b"' in curl_config(1, action)
+
+
+def sent_headers(action: Any) -> tuple[str, ...]:
+    assert isinstance(action, Fetch)
+    return action.send
+
+
+def test_an_answer_of_a_gateway_without_routes_is_an_answer() -> None:
+    action = Fetch("http://x/", codes=verify_plan_seen.ANSWERS)
+    assert judge_fetch(action, replace(ANSWERED, code=404), [], {}).ok
+    verdict = judge_fetch(action, replace(ANSWERED, code=503), [], {})
+    assert not verdict.ok
+    assert "found HTTP 503" in verdict.detail
+
+
+def test_next_commands_of_tenants_and_what_was_seen() -> None:
+    for probe in observed().probes:
+        assert next_command(probe, Verdict(False, "x"))
