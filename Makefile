@@ -1,6 +1,9 @@
-# Every target is one or two commands; README.md shows the same ones.
+# Every target is one or two commands; README.md shows the same ones. PYTHON names the interpreter to take.
+PYTHON ?= $(TWINSTACK_PYTHON)
+export TWINSTACK_PYTHON := $(PYTHON)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-.PHONY: lab test lint bench lab-down clean
+export MOLECULE_GLOB := tests/molecule/*/molecule.yml
+.PHONY: lab test lint acceptance faults bench lab-down clean
 
 lab:
 	requirements/install.sh
@@ -13,6 +16,14 @@ test:
 lint:
 	requirements/install.sh
 	.venv/bin/pytest tests/quality
+
+acceptance:
+	requirements/install.sh
+	.venv/bin/molecule test --all
+
+faults:
+	requirements/install.sh
+	.venv/bin/pytest tests/lab
 
 bench:
 	requirements/install.sh

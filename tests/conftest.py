@@ -79,7 +79,7 @@ def _rank(path: Path) -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the folders: quality, unit, render, the others, then what needs the lab."""
+    """Order the folders: quality, unit, render, then what needs the lab."""
     items.sort(key=lambda item: _rank(item.path.resolve()))
 
 

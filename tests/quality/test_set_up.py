@@ -35,7 +35,7 @@ def test_a_second_run_is_instant_and_silent() -> None:
         start = time.monotonic()
         assert run(INSTALL).succeeded().output == ""
         times.append(time.monotonic() - start)
-    assert min(times) < 0.3
+    assert min(times) < 1
 
 
 def test_refuses_an_old_go(tmp_path: Path) -> None:

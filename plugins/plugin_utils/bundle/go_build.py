@@ -13,13 +13,17 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.manifest imp
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import Bench, Made, Step
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.store import sha256_of
 
+#: The toolchain of every build, fetched and verified by any Go from 1.21 on. One for all: the programs' hashes, which
+#: the manifest pins, depend on it.
+GO_TOOLCHAIN = "go1.26.8"
 # The same for every program, or the build cache is of no use from one to the next.
 GO_ENVIRONMENT = {
     "CGO_ENABLED": "0",
     "GOFLAGS": "-mod=readonly -trimpath -buildvcs=false",
     "GOOS": "linux",
     "GOARCH": "amd64",
-    "GOTOOLCHAIN": "local",
+    "GOAMD64": "v1",
+    "GOTOOLCHAIN": GO_TOOLCHAIN,
     "GOWORK": "off",
 }
 
