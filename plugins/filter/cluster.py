@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,11 +36,19 @@ def _yaml(documents: Sequence[Mapping[str, Any]]) -> str:
 
 
 def nodes(names: Sequence[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Name and address of both families of inventory hosts."""
+    """Name and address of both families of inventory hosts, in the canonical spelling."""
     return [
-        {"name": name, "ipv4": str(hostvars[name].get("ipv4", "")), "ipv6": str(hostvars[name].get("ipv6", ""))}
+        {"name": name, **{family: canonical(hostvars[name].get(family, "")) for family in ("ipv4", "ipv6")}}
         for name in names
     ]
+
+
+def canonical(address: Any) -> str:
+    """An address in its canonical spelling; what is none stays as it is, for the inventory's rules to refuse."""
+    try:
+        return str(ipaddress.ip_address(str(address)))
+    except ValueError:
+        return str(address)
 
 
 def hosts_block(settings: Mapping[str, Any]) -> str:
@@ -109,6 +118,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Filters by name."""
         return {
+            "canonical": canonical,
             "bundle_file": bundle_file,
             "bundle_image": bundle_image,
             "nodes": nodes,

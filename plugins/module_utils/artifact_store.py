@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
+import json
 import os
 import tarfile
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.twinstack.core.plugins.module_utils.image_content import sync_folder
+
 STORE = "/opt/twinstack/store"
+SEEN = "/run/twinstack/artifacts.json"  # files found whole in this boot; /run is empty after every boot
 
 
 @dataclass(frozen=True)
@@ -35,16 +39,46 @@ def parse(items: list[dict[str, Any]]) -> list[Wanted]:
     ]
 
 
-def missing(wanted: list[Wanted], store: str = STORE) -> list[Wanted]:
-    """Those that the store does not hold in full; only names and sizes are looked at, nothing is read."""
+def missing(wanted: list[Wanted], store: str = STORE, seen: str | None = None) -> list[Wanted]:
+    """Those that the store does not hold in full.
+
+    The first look after a boot, which a power cut may have come before, reads and hashes every file. Later ones look
+    at names and sizes alone. seen: where that is remembered; by default only for the store itself.
+    """
+    seen = (SEEN if store == STORE else "") if seen is None else seen
+    whole = read_seen(seen)
 
     def absent(item: Wanted) -> bool:
+        path = os.path.join(store, item.sha256)
         try:
-            return os.stat(os.path.join(store, item.sha256)).st_size != item.size
+            if os.stat(path).st_size != item.size:
+                return True
         except FileNotFoundError:
             return True
+        return path not in whole and file_sha256(path) != item.sha256
 
-    return [item for item in wanted if absent(item)]
+    lacking = [item for item in wanted if absent(item)]
+    write_seen(whole | {os.path.join(store, item.sha256) for item in wanted if item not in lacking}, seen)
+    return lacking
+
+
+def read_seen(seen: str) -> set[str]:
+    """Paths of files that were found whole in this boot."""
+    try:
+        with open(seen, encoding="utf-8") as stream:
+            return set(json.load(stream))
+    except (OSError, ValueError):
+        return set()
+
+
+def write_seen(paths: set[str], seen: str) -> None:
+    """Remember until the next boot that these files are whole; where that cannot be written, they are read again."""
+    if seen and paths != read_seen(seen):
+        with contextlib.suppress(OSError):
+            os.makedirs(os.path.dirname(seen), mode=0o755, exist_ok=True)
+            with open(seen + ".new", "w", encoding="utf-8") as stream:
+                json.dump(sorted(paths), stream)
+            os.replace(seen + ".new", seen)
 
 
 def wrong_links(wanted: list[Wanted], store: str = STORE) -> list[Wanted]:
@@ -57,6 +91,12 @@ def wrong_links(wanted: list[Wanted], store: str = STORE) -> list[Wanted]:
             return True
 
     return [item for item in wanted if item.link and wrong(item)]
+
+
+def trust(items: list[Wanted], store: str = STORE) -> None:
+    """Remember that these files, which have just been verified, are whole."""
+    if store == STORE:
+        write_seen(read_seen(SEEN) | {os.path.join(store, item.sha256) for item in items}, SEEN)
 
 
 def file_sha256(path: str) -> str:
@@ -86,6 +126,8 @@ def take(archive: tarfile.TarFile, item: Wanted, store: str = STORE) -> None:
             while chunk := stream.read(1 << 20):
                 digest.update(chunk)
                 sink.write(chunk)
+            sink.flush()
+            os.fsync(sink.fileno())
         if digest.hexdigest() != item.sha256:
             raise ValueError(
                 f"{item.name}: sha256: found {digest.hexdigest()}, expected {item.sha256}; the copy was dropped. "
@@ -93,6 +135,7 @@ def take(archive: tarfile.TarFile, item: Wanted, store: str = STORE) -> None:
             )
         os.chmod(arriving, 0o755)
         os.replace(arriving, target)
+        sync_folder(store)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(arriving)
@@ -111,3 +154,4 @@ def link(item: Wanted, store: str = STORE) -> None:
         os.unlink(staged)
     os.symlink(os.path.join(store, item.sha256), staged)
     os.replace(staged, item.link)
+    sync_folder(os.path.dirname(item.link))

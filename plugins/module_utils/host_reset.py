@@ -41,6 +41,7 @@ DIRECTORIES = (
     "/run/kubernetes",
     "/run/nodeagent",
     "/run/nri",
+    "/run/twinstack",
     "/usr/libexec/kubernetes",
     "/var/lib/calico",
     "/var/lib/cni",

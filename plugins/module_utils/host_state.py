@@ -141,6 +141,7 @@ def install_packages(archive: str, missing: Sequence[dict[str, str]], record: di
         )
         if done.returncode != 0:
             raise HostStateError(f"dpkg --install: exit status {done.returncode}: {done.stderr[-2000:]}")
+        os.sync()  # for all packages at once, instead of dpkg's own for every file
 
 
 def package_steps(wishes: Wishes, record: dict[str, Any]) -> list[Step]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
+import sys
 import time
 
+from ansible_collections.twinstack.core.plugins.module_utils import image_content
+
 UNIT = "twinstack-image-import.service"
-ARCHIVE_FOLDER = "/opt/twinstack/images"  # in the store of artifacts, which a reset removes as a whole
+ARCHIVE_FOLDER = image_content.FOLDER  # below the store of artifacts, which a reset removes as a whole
 
 
 class ImageStoreError(Exception):
@@ -46,12 +50,24 @@ def unit_state() -> tuple[str, str]:
     return values.get("ActiveState", "inactive"), values.get("Result", "success")
 
 
-def start_import(archive: str, ctr: str = "/usr/local/bin/ctr") -> None:
-    """Import an archive in a transient unit and return at once; the unit removes the archive when it is done."""
+def start_import(archive: str, wanted: dict[str, str], ctr: str = "/usr/local/bin/ctr") -> None:
+    """Import an archive in a transient unit and return at once; the unit removes the archive when it is done.
+
+    wanted: digest by name of what the archive holds. `ctr` writes through to the disk before it ends (a power cut
+    would else leave empty files behind a complete list), and only then the images are recorded.
+    """
+    counter = os.path.join(os.path.dirname(archive), "image_content.py")
+    with open(counter, "w", encoding="utf-8") as stream:
+        stream.write(image_content.__loader__.get_source(image_content.__name__))  # type: ignore[union-attr]
+    images = [word for pair in wanted.items() for word in pair]
+    steps = (
+        [ctr, "--namespace", "k8s.io", "images", "import", "--local", "--sync-fs", "--digests=false", archive],
+        [sys.executable, counter, *images],
+    )
     subprocess.run(["systemctl", "reset-failed", UNIT], capture_output=True, check=False)
     argv = ["systemd-run", "--unit", UNIT, "--property=Type=oneshot", "--no-block"]
     argv += [f"--property=ExecStopPost=/bin/rm -f {archive}"]
-    argv += [ctr, "--namespace", "k8s.io", "images", "import", "--local", "--digests=false", archive]
+    argv += ["/bin/sh", "-c", " && ".join(shlex.join(step) for step in steps)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ImageStoreError(f"systemd-run: exit status {done.returncode}: {done.stderr.strip()[-1000:]}")

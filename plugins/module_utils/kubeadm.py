@@ -152,6 +152,7 @@ def run(phase: str, config: str, ignore: Sequence[str], timeout: float) -> str:
     if done.returncode != 0:
         words = "\n".join((done.stdout + done.stderr).strip().splitlines()[-25:])
         raise KubeadmError(f"kubeadm {phase}: exit status {done.returncode}. Try: journalctl --unit kubelet\n{words}")
+    os.sync()  # what kubeadm wrote must not be lost after the record says that it ended
     save(Record(phase, digest(config), finished=True))
     return done.stdout
 

@@ -92,6 +92,7 @@ def main() -> None:
             with tarfile.open(module.params["staged"]) as archive:
                 for item in missing:
                     artifact_store.take(archive, item, store)
+            artifact_store.trust(missing, store)
         for item in links:
             artifact_store.link(item, store)
     except (OSError, ValueError, EOFError, KeyError, tarfile.TarError, zlib.error) as error:

@@ -51,7 +51,7 @@ options:
     type: str
     required: true
   cidrs:
-    description: Pod and service networks by the name of their variable.
+    description: Lists of networks by the name of their variable, C(pod_cidrs) and C(service_cidrs).
     type: dict
     required: true
   min_cpus:
@@ -101,8 +101,7 @@ EXAMPLES = r"""
     proxy_mode: ipvs
     encapsulation: VXLANCrossSubnet
     cidrs:
-      twinstack_pod_cidr_ipv4: 10.244.0.0/16
-      twinstack_pod_cidr_ipv6: fd66:244::/56
+      pod_cidrs: [10.244.0.0/16, "fd66:244::/56"]
     min_cpus: 2
     min_memory_mb: 1700
     min_disk_gb: 10

@@ -10,6 +10,8 @@ short_description: Bring images of the bundle into containerd, in the background
 description:
   - The action plugin of the same name compares image digests in one round trip. Only a host that lacks an image gets
     its group's archive, and imports it in a transient systemd unit, so that other work goes on beside it.
+  - The first look after a boot reads every image's content. When one is damaged, containerd's store is emptied and
+    filled again; kubelet and all pods of the host are stopped for it.
   - With O(wait=true) the module waits for that import and fails when an image is still missing.
 options:
   bundle:
@@ -52,6 +54,11 @@ lacking:
   returned: always
   type: list
   elements: str
+damaged:
+  description: Images in containerd's list whose content a power cut has damaged. All are then imported anew.
+  returned: when not waiting
+  type: list
+  elements: str
 running:
   description: An import is under way.
   returned: always
@@ -62,7 +69,13 @@ import os
 import shutil
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.twinstack.core.plugins.module_utils import artifact_store, image_store
+from ansible_collections.twinstack.core.plugins.module_utils import (
+    artifact_store,
+    host_state,
+    image_content,
+    image_repair,
+    image_store,
+)
 
 
 def main() -> None:
@@ -86,8 +99,11 @@ def main() -> None:
             if lacking:
                 module.fail_json(msg=f"after the import these images are still missing: {', '.join(lacking)}")
             module.exit_json(changed=False, lacking=[], running=False)
-        lacking = image_store.lacking(wanted, image_store.present())
         running = image_store.unit_state()[0] in ("active", "activating")
+        present = image_store.present()
+        # While an import is under way its images are not to be judged; what it brings is whole when it ends.
+        damaged = [] if running else image_content.damaged(present)
+        lacking = image_store.lacking(wanted, {} if damaged else present)
         archive = module.params["archive"]
         if archive and lacking and not running:
             found = artifact_store.file_sha256(archive)
@@ -98,14 +114,17 @@ def main() -> None:
             kept = os.path.join(image_store.ARCHIVE_FOLDER, f"{found}.tar")
             shutil.move(archive, kept)
             os.chown(kept, 0, 0)
-            image_store.start_import(kept)
+            if damaged:
+                image_repair.empty_store()
+            image_store.start_import(kept, wanted)
             running = True
-    except image_store.ImageStoreError as error:
+    except (image_store.ImageStoreError, host_state.HostStateError) as error:
         module.fail_json(msg=str(error))
-    names = "".join(f"{name}\n" for name in lacking)
+    names = "".join(f"{name} (damaged)\n" if name in damaged else f"{name}\n" for name in lacking)
     module.exit_json(
         changed=bool(lacking),
         lacking=lacking,
+        damaged=damaged,
         running=running,
         diff={"before_header": "images", "after_header": "images", "before": "", "after": names},
     )

@@ -83,13 +83,23 @@ def parse_cluster(data: Mapping[str, Any]) -> Cluster:
             raise ValueError(f"{field}: found nothing for {' and '.join(missing)}, expected a value for both families")
         return {family: kind(values[family]) for family in FAMILIES}
 
+    def networks(field: str) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for text in data[field]:
+            network = ipaddress.ip_network(str(text))
+            found[f"ipv{network.version}"] = str(network)
+        if len(found) != len(FAMILIES) or len(data[field]) != len(FAMILIES):
+            raise ValueError(f"{field}: found {', '.join(map(str, data[field]))}, expected one network of each family")
+        return found
+
     def nodes(field: str) -> tuple[Node, ...]:
         found = []
         for item in data[field]:
             missing = [family for family in FAMILIES if not item.get(family)]
             if missing:
                 raise ValueError(f"{item['name']}: {' and '.join(missing)}: found nothing, expected an address")
-            found.append(Node(str(item["name"]), str(item["ipv4"]), str(item["ipv6"])))
+            # One spelling for all files and arguments, whatever the inventory's.
+            found.append(Node(str(item["name"]), *(str(ipaddress.ip_address(item[family])) for family in FAMILIES)))
         return tuple(found)
 
     if data["primary_family"] not in FAMILIES:
@@ -98,8 +108,8 @@ def parse_cluster(data: Mapping[str, Any]) -> Cluster:
         name=str(data["name"]),
         domain=str(data["domain"]),
         primary_family=str(data["primary_family"]),
-        pod_cidr=families("pod_cidr", str),
-        service_cidr=families("service_cidr", str),
+        pod_cidr=networks("pod_cidrs"),
+        service_cidr=networks("service_cidrs"),
         node_mask=families("node_mask", int),
         proxy_mode=str(data["proxy_mode"]),
         encapsulation=str(data["encapsulation"]),

@@ -81,14 +81,17 @@ OWN_ROUTE_PROTOCOLS = ("80", "bird")
 
 @dataclass(frozen=True)
 class Settings:
-    """What the cluster wants of its hosts. cidrs: pod and service networks by variable name. mtu: of pods, 0 = free."""
+    """What the cluster wants of its hosts.
+
+    cidrs: networks by variable, ``pod_cidrs`` and ``service_cidrs``. mtu: of pods, 0 = free.
+    """
 
     cluster: str
     api_port: int
     mtu: int
     proxy_mode: str
     encapsulation: str
-    cidrs: Mapping[str, str]
+    cidrs: Mapping[str, Sequence[str]]
     min_cpus: int
     min_memory_mb: int
     min_disk_gb: float
@@ -356,7 +359,7 @@ def check_routes(host: Host, settings: Settings) -> Iterator[Finding]:
             if route["device"].startswith(OWN_ROUTE_DEVICES) or route["protocol"] in OWN_ROUTE_PROTOCOLS:
                 continue
             network = ipaddress.ip_network(route["destination"], strict=False)
-            for variable, cidr in settings.cidrs.items():
+            for variable, cidr in ((name, cidr) for name, cidrs in settings.cidrs.items() for cidr in cidrs):
                 other = ipaddress.ip_network(cidr)
                 if other.version == network.version and other.overlaps(network):
                     found = f"{cidr}, but the host has a route to {network} by {route['device'] or route['type']}"

@@ -23,7 +23,7 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.inventory_rules imp
     Inventory,
     Unresolved,
 )
-from ansible_collections.twinstack.core.plugins.plugin_utils.role_options import SHARED, Declared
+from ansible_collections.twinstack.core.plugins.plugin_utils.role_options import Declared, is_shared
 
 # Names that people give to an address of one family; only `ipv4` and `ipv6` are read.
 _ADDRESS_NAME = re.compile(r"ip_?v?_?[46](_?addr(ess)?)?", re.IGNORECASE)
@@ -77,7 +77,7 @@ def read(
             hosts[name] = {str(key): _resolved(scoped, raw[key]) for key in wanted}
         settings[name] = {str(key): _resolved(scoped, raw[key]) for key in raw if key in declared.options}
         if len(settings) == 1:
-            shared = [key for key in defaults if key.startswith(SHARED) and key not in raw]
+            shared = [key for key in defaults if is_shared(key) and key not in raw]
             values = {key: _resolved(scoped, defaults[key]) for key in shared}
             # A default that needs a host cannot be resolved without any, and that there is none is a finding already.
             settings[name] |= {key: value for key, value in values.items() if not isinstance(value, Unresolved)}
@@ -88,7 +88,7 @@ def read(
         (name, key): value
         for name in others
         for key, value in settings[name].items()
-        if key.startswith(SHARED) and value != common.get(key)
+        if is_shared(key) and value != common.get(key)
     }
     for name in others:
         common = settings[name] | common

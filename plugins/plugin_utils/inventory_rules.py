@@ -32,7 +32,7 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.addresses import (
 )
 from ansible_collections.twinstack.core.plugins.plugin_utils.cluster import CALICO_BLOCK_SIZE
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory_files import HOSTS_FILE, Repeated, Variable
-from ansible_collections.twinstack.core.plugins.plugin_utils.role_options import SHARED, Declared
+from ansible_collections.twinstack.core.plugins.plugin_utils.role_options import Declared, is_shared
 
 FALLBACK = "group_vars/all"
 COMMAND_LINE = "command line"
@@ -196,7 +196,7 @@ def _values(inventory: Inventory, rules: Rules) -> Iterator[Finding]:
         where = inventory.where(name)
         if isinstance(value, Unresolved):
             # Other roles' options may use what is known only later, for instance facts of a host.
-            if name.startswith(SHARED):
+            if is_shared(name):
                 yield _unresolved(where, name, value, "all")
         elif value is None and (option.get("required") or name in inventory.settings):
             yield Finding(where, name, "nothing", _required(name, option))
@@ -217,9 +217,8 @@ def _unresolved(where: str, name: str, value: Unresolved, hosts: str) -> Finding
 
 def _required(name: str, option: Mapping[str, Any]) -> str:
     """What a missing option should have been."""
-    for family in FAMILIES:
-        if name.endswith(f"_cidr_{family}"):
-            return f"an {TITLES[family]} network; no family is ever guessed"
+    if name.endswith("_cidrs"):
+        return "a list of an IPv4 and an IPv6 network; no family is ever guessed"
     return role_options.expected(None, option)
 
 
@@ -351,17 +350,33 @@ def _networks(
     networks: dict[tuple[str, str], Network] = {}
     findings = []
     for use in ("pod", "service"):
-        for family in FAMILIES:
-            name = f"twinstack_{use}_cidr_{family}"
-            if name not in settings:
-                continue
+        name = f"{use}_cidrs"
+        where, order = inventory.where(name), []
+        for value in settings.get(name, ()):
             try:
-                networks[use, family] = parse_network(settings[name], family)
+                network = parse_network(value)
             except AddressError as error:
-                expected = error.expected
-                if error.other_family and use == "service" and family == settings.get("twinstack_primary_family"):
-                    expected += "; kube-apiserver refuses a first one of another family than its own address"
-                findings.append(Finding(inventory.where(name), name, error.found, expected))
+                findings.append(Finding(where, name, error.found, error.expected))
+                # It has a family all the same: that one is not missing.
+                order.append("ipv6" if ":" in str(value) else "ipv4")
+                continue
+            family = f"ipv{network.version}"
+            if (use, family) in networks:
+                found = f"{networks[use, family]} and {network}, both {TITLES[family]}"
+                findings.append(Finding(where, name, found, "one network of each family"))
+            else:
+                networks[use, family] = network
+            order.append(family)
+        for family in FAMILIES:
+            if name in settings and family not in order:
+                expected = f"an {TITLES[family]} network too; no family is ever guessed"
+                findings.append(Finding(where, name, f"no {TITLES[family]} network", expected))
+        primary = settings.get("primary_family")
+        # kubeadm hands the list on as it is; pods' networks may stand in any order.
+        if use == "service" and len(set(order)) == len(FAMILIES) and primary in FAMILIES and order[0] != primary:
+            expected = f"the {TITLES[primary]} network first, as primary_family says"
+            hint = "kube-apiserver refuses a first one of another family than its own address"
+            findings.append(Finding(where, name, f"{shown(settings[name][0])} first", f"{expected}; {hint}"))
     return networks, findings
 
 
@@ -374,14 +389,13 @@ def _overlaps(
     for family in FAMILIES:
         pod, service = networks.get(("pod", family)), networks.get(("service", family))
         if pod and service and pod.overlaps(service):
-            name = f"twinstack_service_cidr_{family}"
-            found = f"{service}, which overlaps twinstack_pod_cidr_{family} {pod}"
-            yield Finding(inventory.where(name), name, found, "networks that share no address")
+            found = f"{service}, which overlaps {pod} of pod_cidrs"
+            yield Finding(inventory.where("service_cidrs"), "service_cidrs", found, "networks that share no address")
     for (host, family), address in addresses.items():
         for use in ("pod", "service"):
             network = networks.get((use, family))
             if network and address in network:
-                found = f"{address}, which is in twinstack_{use}_cidr_{family} {network}"
+                found = f"{address}, which is in {network} of {use}_cidrs"
                 yield Finding(host, family, found, "hosts outside the networks of pods and Services")
 
 
@@ -400,7 +414,7 @@ def _pools(
             continue
         block = CALICO_BLOCK_SIZE[family]
         if pool.prefixlen > block or 2 ** (block - pool.prefixlen) < nodes:
-            field_name = f"twinstack_pod_cidr_{family}"
+            field_name = "pod_cidrs"
             expected = f"room for a block of Calico's, a /{block}, for each of {nodes} hosts"
             yield Finding(inventory.where(field_name), field_name, str(pool), expected)
         if mask is None:
@@ -424,7 +438,7 @@ def _services(inventory: Inventory, networks: Mapping[tuple[str, str], Network])
             continue
         widest, narrowest = BITS[family] - SERVICE_BITS[1], BITS[family] - SERVICE_BITS[0]
         if not widest <= network.prefixlen <= narrowest:
-            name = f"twinstack_service_cidr_{family}"
+            name = "service_cidrs"
             reason = "kube-apiserver takes no wider one" if network.prefixlen < widest else "256 addresses or more"
             yield Finding(inventory.where(name), name, str(network), f"/{widest} to /{narrowest}: {reason}")
 

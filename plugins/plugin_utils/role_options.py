@@ -11,6 +11,8 @@ import yaml
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 SHARED = "twinstack_"
+#: What an inventory says of its cluster in the field's own words, without the prefix of a role.
+WORDS = ("primary_family", "pod_cidrs", "service_cidrs")
 # The C loader reads all roles in a tenth of the time of the Python one, which is the fallback.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS = {
@@ -32,6 +34,11 @@ class Declared:
     options: Mapping[str, Mapping[str, Any]]
     defaults: Mapping[str, Any]
     prefixes: tuple[str, ...]
+
+
+def is_shared(name: str) -> bool:
+    """Whether a variable is one of the settings that all roles share."""
+    return name.startswith(SHARED) or name in WORDS
 
 
 def load(roles: Path = ROLES) -> Declared:

@@ -210,7 +210,7 @@ def test_requests_go_on_while_every_istiod_is_killed(lab: Lab) -> None:
 
 def test_uninstalling_the_mesh_leaves_nothing_of_it(lab: Lab) -> None:
     lab.kubectl("delete namespace foo")  # with a workload that is not the tenant's own: the test's
-    lab.play("playbooks/mesh_uninstall.yml")
+    lab.play("playbooks/mesh_remove.yml")
     kinds = (
         "crd,validatingwebhookconfigurations,mutatingwebhookconfigurations,clusterroles,clusterrolebindings,namespaces"
     )
@@ -220,7 +220,7 @@ def test_uninstalling_the_mesh_leaves_nothing_of_it(lab: Lab) -> None:
         left = lab.shell(host, "grep -rl istio /etc/cni/net.d /opt/cni/bin || true; iptables-save; ip6tables-save")
         assert "istio" not in left.lower(), host
         assert "10-calico.conflist" in lab.shell(host, "ls /etc/cni/net.d"), host
-    assert lab.changed(lab.play("playbooks/mesh_uninstall.yml")) == {}
+    assert lab.changed(lab.play("playbooks/mesh_remove.yml")) == {}
     lab.mesh = False
     lab.play("playbooks/verify.yml")
     lab.mesh = True

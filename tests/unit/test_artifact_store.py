@@ -73,6 +73,18 @@ def test_a_truncated_file_counts_as_missing(tmp_path: Path) -> None:
     assert artifact_store.missing([wanted], str(tmp_path)) == [wanted]
 
 
+def test_the_first_look_after_a_boot_reads_the_files(tmp_path: Path) -> None:
+    """A power cut can leave a file of the right size with other bytes in it."""
+    store, seen, wanted = str(tmp_path / "store"), str(tmp_path / "run" / "seen.json"), item(b"program")
+    artifact_store.take(archive(wanted.sha256, b"program"), wanted, store)
+    assert artifact_store.missing([wanted], store, seen) == []
+    (tmp_path / "store" / wanted.sha256).write_bytes(bytes(len(b"program")))
+    assert artifact_store.missing([wanted], store, seen) == [], "it was read twice in one boot"
+    (tmp_path / "run" / "seen.json").unlink()
+    assert artifact_store.missing([wanted], store, seen) == [wanted]
+    assert artifact_store.missing([wanted], store, seen) == [wanted], "what is damaged counts as whole"
+
+
 def test_a_new_version_moves_the_link(tmp_path: Path) -> None:
     link = tmp_path / "tool"
     artifact_store.link(item(b"1", str(link)), str(tmp_path))

@@ -42,8 +42,8 @@ def settings(**changes: Any) -> dict[str, Any]:
         "name": "t",
         "domain": "cluster.local",
         "primary_family": "ipv4",
-        "pod_cidr": {"ipv4": "10.244.0.0/16", "ipv6": "fd66:244::/56"},
-        "service_cidr": {"ipv4": "10.96.0.0/16", "ipv6": "fd66:96::/112"},
+        "pod_cidrs": ["10.244.0.0/16", "FD66:0244:0::/56"],
+        "service_cidrs": ["10.96.0.0/16", "fd66:96::/112"],
         "node_mask": {"ipv4": 24, "ipv6": 64},
         "proxy_mode": "ipvs",
         "encapsulation": "VXLANCrossSubnet",
@@ -84,12 +84,24 @@ def test_an_ipv6_endpoint_is_bracketed() -> None:
 
 
 @pytest.mark.parametrize("family", ["ipv4", "ipv6"])
-@pytest.mark.parametrize("field", ["pod_cidr", "service_cidr", "node_mask"])
-def test_a_missing_family_is_refused_by_name(field: str, family: str) -> None:
-    broken = settings()
-    broken[field] = {**broken[field], family: ""}
-    with pytest.raises(ValueError, match=f"{field}: found nothing for {family}"):
-        model.parse_cluster(broken)
+def test_a_missing_node_mask_is_refused_by_name(family: str) -> None:
+    masks = {"ipv4": 24, "ipv6": 64} | {family: 0}
+    with pytest.raises(ValueError, match=f"node_mask: found nothing for {family}"):
+        model.parse_cluster(settings(node_mask=masks))
+
+
+@pytest.mark.parametrize("field", ["pod_cidrs", "service_cidrs"])
+@pytest.mark.parametrize("networks", [["10.64.0.0/16"], ["fd01::/112"], ["10.64.0.0/16", "10.65.0.0/16"]])
+def test_networks_of_one_family_are_refused_by_name(field: str, networks: list[str]) -> None:
+    with pytest.raises(ValueError, match=f"{field}: found {networks[0]}.*expected one network of each family"):
+        model.parse_cluster(settings(**{field: networks}))
+
+
+def test_addresses_and_networks_get_one_spelling() -> None:
+    host = {"name": "w1", "ipv4": "10.0.0.2", "ipv6": "FD00:0:0:0:0:0:0:2"}
+    cluster = model.parse_cluster(settings(worker=[host]))
+    assert cluster.worker[0].ipv6 == "fd00::2"
+    assert cluster.pod_cidr == {"ipv4": "10.244.0.0/16", "ipv6": "fd66:244::/56"}
 
 
 @pytest.mark.parametrize("family", ["ipv4", "ipv6"])

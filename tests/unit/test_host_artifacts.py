@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.twinstack.core.plugins.module_utils import image_store
+from ansible_collections.twinstack.core.plugins.module_utils import image_content, image_repair, image_store
 from ansible_collections.twinstack.core.plugins.modules import images
 
 from tests.conftest import Run, task_play
@@ -90,8 +90,19 @@ class Containerd:
         self.imported: list[bytes] = []
         monkeypatch.setattr(image_store, "present", lambda: dict(self.have))
         monkeypatch.setattr(image_store, "unit_state", lambda: self.state)
-        monkeypatch.setattr(image_store, "start_import", lambda path: self.imported.append(Path(path).read_bytes()))
+        monkeypatch.setattr(
+            image_store, "start_import", lambda path, wanted: self.imported.append(Path(path).read_bytes())
+        )
+        self.damaged: list[str] = []
+        self.emptied = 0
+        monkeypatch.setattr(image_content, "damaged", lambda images: sorted(set(images) & set(self.damaged)))
+        monkeypatch.setattr(image_repair, "empty_store", self.empty)
         monkeypatch.setattr(image_store, "ARCHIVE_FOLDER", str(folder / "archives"))
+
+    def empty(self) -> None:
+        """What image_repair does, in short."""
+        self.emptied += 1
+        self.have = {}
 
     def run(self, capsys: pytest.CaptureFixture[str], check: bool = False, **arguments: Any) -> dict[str, Any]:
         """One run of the module; what it printed."""
@@ -119,6 +130,20 @@ def test_an_archive_is_imported_when_an_image_is_lacking(
     found = containerd.run(capsys, **sent)
     assert (found["changed"], found["running"]) == (True, True)
     assert containerd.imported == [b"layers"]
+
+
+def test_damaged_images_make_the_whole_store_anew(
+    containerd: Containerd, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    containerd.have = {"a:1": "sha256:aa", "b:1": "sha256:bb"}
+    containerd.damaged = ["b:1"]
+    told = containerd.run(capsys, check=True)
+    assert (told["lacking"], told["damaged"], containerd.emptied) == (["a:1", "b:1"], ["b:1"], 0)
+    assert "b:1 (damaged)" in told["diff"]["after"]
+    archive = tmp_path / "images.tar"
+    archive.write_bytes(b"layers")
+    containerd.run(capsys, archive=str(archive), sha256=hashlib.sha256(b"layers").hexdigest())
+    assert (containerd.emptied, containerd.imported) == (1, [b"layers"])
 
 
 def test_a_damaged_archive_is_not_imported(

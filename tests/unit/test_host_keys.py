@@ -181,11 +181,9 @@ class TestPlaybook:
         host = LOOPBACK | {"ansible_host": "127.0.0.1", "ansible_port": port}
         groups: dict[str, Any] = {"control_plane": {"hosts": {"web": host}}, "worker": {"hosts": {}}}
         variables = {
-            "twinstack_primary_family": "ipv4",
-            "twinstack_pod_cidr_ipv4": "10.244.0.0/16",
-            "twinstack_pod_cidr_ipv6": "fd66:244::/56",
-            "twinstack_service_cidr_ipv4": "10.96.0.0/16",
-            "twinstack_service_cidr_ipv6": "fd66:96::/112",
+            "primary_family": "ipv4",
+            "pod_cidrs": ["10.244.0.0/16", "fd66:244::/56"],
+            "service_cidrs": ["10.96.0.0/16", "fd66:96::/112"],
         }
         inventory = {"all": {"vars": variables, "children": groups}}
         (folder / "hosts.yml").write_text(yaml.safe_dump(inventory))

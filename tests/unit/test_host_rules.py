@@ -23,10 +23,8 @@ SETTINGS = Settings(
     proxy_mode="ipvs",
     encapsulation="VXLANCrossSubnet",
     cidrs={
-        "twinstack_pod_cidr_ipv4": "10.244.0.0/16",
-        "twinstack_pod_cidr_ipv6": "fd66:244::/56",
-        "twinstack_service_cidr_ipv4": "10.96.0.0/16",
-        "twinstack_service_cidr_ipv6": "fd66:96::/112",
+        "pod_cidrs": ["10.244.0.0/16", "fd66:244::/56"],
+        "service_cidrs": ["10.96.0.0/16", "fd66:96::/112"],
     },
     min_cpus=2,
     min_memory_mb=1700,
@@ -215,7 +213,7 @@ def test_one_thing_wrong_gives_its_one_finding(wrong: Callable[[dict[str, Any]],
 def test_a_host_route_into_the_pod_network_is_refused() -> None:
     hosts = fit_hosts()
     hosts[1].probe["routes"]["ipv4"].append(OTHER_ROUTE)
-    assert findings(hosts) == [("error", "worker1", "twinstack_pod_cidr_ipv4")]
+    assert findings(hosts) == [("error", "worker1", "pod_cidrs")]
     hosts[1].probe["routes"]["ipv4"][1] = {**OTHER_ROUTE, "device": "vxlan.calico", "protocol": "80"}
     assert findings(hosts) == []
 

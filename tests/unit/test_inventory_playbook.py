@@ -1,4 +1,4 @@
-"""playbooks/inventory.yml, which uses the inventory_check action and inventory_reader as a person would."""
+"""playbooks/validate.yml, which uses the inventory_check action and inventory_reader as a person would."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from tests import inventories
 from tests.conftest import Run
 
-PLAYBOOK = "playbooks/inventory.yml"
+PLAYBOOK = "playbooks/validate.yml"
 
 
 @pytest.fixture
@@ -52,19 +52,17 @@ def test_all_errors_are_in_one_list(check: Callable[..., Run]) -> None:
     """Of hosts, networks, types, names in files and on the command line."""
     change = {
         "hosts.yml": {"worker": {"hosts": {"worker1": {"ipv6": inventories.REMOVED, "ip6": "fd20::12"}}}},
-        "group_vars/all.yml": {"twinstack_mtu": "large", "twinstack_pod_cidr_ipv4": "10.244.0.1/16"},
+        "group_vars/all.yml": {"twinstack_mtu": "large", "pod_cidrs": ["10.244.0.1/16", "fd20:244::/56"]},
         "group_vars/worker.yml": {"twinstack_artifact_dir": "{{ inventory_dir }}/a"},
     }
-    run = check(change, "-e", "twinstack_proxy_mode=iptables", "-e", "twinstack_primary_famly=ipv6")
+    run = check(change, "-e", "twinstack_proxy_mode=iptables", "-e", "primary_famly=ipv6")
     assert run.code == 2
     assert "6 reasons not to contact any host" in run.output
     assert listed(run) == [
-        "[error] command line: twinstack_primary_famly: found a variable that no role has; "
-        "expected twinstack_primary_family",
+        "[error] command line: primary_famly: found a variable that no role has; expected primary_family",
         "[error] command line: twinstack_proxy_mode: found iptables; expected ipvs or nftables",
+        "[error] group_vars/all.yml: pod_cidrs: found 10.244.0.1/16, which has host bits; expected 10.244.0.0/16",
         "[error] group_vars/all.yml: twinstack_mtu: found large; expected a whole number",
-        "[error] group_vars/all.yml: twinstack_pod_cidr_ipv4: found 10.244.0.1/16, which has host bits; "
-        "expected 10.244.0.0/16",
         "[error] group_vars/worker.yml: twinstack_artifact_dir: found a variable that no role has; "
         "expected twinstack_artifacts_dir",
         "[error] worker1: ipv6: found nothing, but ip6; expected an IPv6 address; no family is ever guessed",
@@ -75,15 +73,15 @@ def test_an_inventory_without_hosts(check: Callable[..., Run]) -> None:
     """Settings are judged all the same, and nothing but findings comes."""
     change = {
         "hosts.yml": {group: {"hosts": inventories.REMOVED} for group in ("control_plane", "worker")},
-        "group_vars/all.yml": {"twinstack_mtu": 5, "twinstack_primary_family": "{{ nowhere }}"},
+        "group_vars/all.yml": {"twinstack_mtu": 5, "primary_family": "{{ nowhere }}"},
     }
     run = check(change)
     assert run.code == 2
-    hint = "ansible -i INVENTORY all -c local -m ansible.builtin.debug -a var=twinstack_primary_family"
+    hint = "ansible -i INVENTORY all -c local -m ansible.builtin.debug -a var=primary_family"
     assert listed(run) == [
-        "[error] group_vars/all.yml: twinstack_mtu: found 5; expected 0, or 1280 (the least for IPv6) to 9216",
-        "[error] group_vars/all.yml: twinstack_primary_family: found {{ nowhere }}, which cannot be resolved; "
+        "[error] group_vars/all.yml: primary_family: found {{ nowhere }}, which cannot be resolved; "
         f"expected a value without unknown variables. Try: {hint}",
+        "[error] group_vars/all.yml: twinstack_mtu: found 5; expected 0, or 1280 (the least for IPv6) to 9216",
         "[error] hosts.yml: control_plane: found no host in the group; expected at least one",
         "[error] hosts.yml: worker: found no host in the group; expected at least one",
         "[warning] group_vars/all: twinstack_proxy_mode: found ipvs with Kubernetes 1.37.2; "

@@ -71,14 +71,15 @@ def test_the_inventories_of_this_repository_are_good(folder: Path) -> None:
     "change",
     [
         {"twinstack_proxy_mode": "nftables"},
-        {"twinstack_primary_family": "ipv6"},
+        {"primary_family": "ipv6", "service_cidrs": ["fd20:96::/112", "10.96.0.0/16"]},
         {"twinstack_mtu": 1280, "twinstack_api_port": 443, "twinstack_encapsulation": "None"},
         {"twinstack_mtu": "9216", "twinstack_node_mask_ipv4": "24"},
-        {"twinstack_service_cidr_ipv4": "172.16.0.0/12", "twinstack_service_cidr_ipv6": "fd20:96::/108"},
-        {"twinstack_service_cidr_ipv4": "10.96.0.0/24", "twinstack_service_cidr_ipv6": "fd20:96::/120"},
-        {"twinstack_pod_cidr_ipv4": "10.128.0.0/9", "twinstack_node_mask_ipv4": 25},
-        {"twinstack_pod_cidr_ipv4": "100.64.0.0/16", "twinstack_pod_cidr_ipv6": "2a00:20:30::/56"},
-        {"twinstack_pod_cidr_ipv4": "10.{{ second }}.0.0/16", "second": 200},
+        {"service_cidrs": ["172.16.0.0/12", "fd20:96::/108"]},
+        {"service_cidrs": ["10.96.0.0/24", "fd20:96::/120"]},
+        {"pod_cidrs": ["10.128.0.0/9", "fd20:244::/56"], "twinstack_node_mask_ipv4": 25},
+        {"pod_cidrs": ["100.64.0.0/16", "2a00:20:30::/56"]},
+        {"pod_cidrs": ["10.{{ second }}.0.0/16", "fd20:244::/56"], "second": 200},
+        {"pod_cidrs": ["FD20:0244:0::/56", "10.244.0.0/16"]},
         {"hosts_sysctls": {"kernel.hostname": "{{ ansible_facts['hostname'] }}"}, "my_own_variable": 1},
         {"verify_outside": "none", "preflight_min_disk_gb": 5, "bundle_verify": "yes"},
     ],
@@ -87,6 +88,16 @@ def test_the_inventories_of_this_repository_are_good(folder: Path) -> None:
 def test_accepted(tmp_path: Path, change: dict[str, Any]) -> None:
     """Edges of what is allowed, numbers as text, expressions, and variables of one's own."""
     assert [finding.line() for finding in errors(findings(tmp_path, {SETTINGS: change}))] == []
+
+
+def test_hosts_may_spell_their_addresses_as_they_like(tmp_path: Path) -> None:
+    """What counts is the address; two spellings of one are one address twice."""
+    spelled = {"hosts.yml": {"worker": {"hosts": {"worker1": {"ipv6": "FD20:0:0:0:0:0:0:12"}}}}}
+    assert [finding.line() for finding in errors(findings(tmp_path, spelled))] == []
+    spelled["hosts.yml"]["worker"]["hosts"]["worker2"] = {"ipv6": "fd20::0:12"}
+    assert [finding.line() for finding in errors(findings(tmp_path, spelled))] == [
+        "worker2: ipv6: found fd20::12, which is worker1's; expected an address of its own"
+    ]
 
 
 def test_nftables_has_no_findings_at_all(tmp_path: Path) -> None:
