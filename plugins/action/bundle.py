@@ -21,6 +21,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "debian_mirror": {"type": "str", "default": ""},
     "rebuild": {"type": "list", "elements": "str", "default": []},
     "verify": {"type": "bool", "default": False},
+    "mirrors": {"type": "list", "elements": "str", "default": []},
 }
 COLLECTION = Path(__file__).resolve().parents[2]
 
@@ -50,6 +51,7 @@ class ActionModule(ActionBase):
             debian_mirror=given["debian_mirror"],
             rebuild=given["rebuild"],
             verify=given["verify"],
+            mirrors=given["mirrors"],
         )
         said: list[str] = []
 

@@ -52,6 +52,12 @@ options:
     description: Whether to read and hash every cached file.
     type: bool
     default: false
+  mirrors:
+    description:
+      - Folders and URLs that are asked for a program by its sha256, as C(ab/abcd...), before it is built.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     description: Says what would be made and changes nothing.

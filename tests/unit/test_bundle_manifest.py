@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import catalogue, debian, manifest
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import catalogue, debian, manifest, steps
 
 BUNDLE = Path(__file__).resolve().parents[2] / "bundle"
 VERSIONS = {"kubernetes": "1.37.2", "containerd": "2.4.2", "etcd": "3.7.3", "coredns": "1.15.0", "calico": "3.28.5"}
@@ -71,11 +71,11 @@ def test_upstream_image_names_are_those_that_hosts_look_for() -> None:
 def test_every_step_is_made_by_a_recipe_and_all_needs_are_there(tmp_path: Path) -> None:
     listed = load()
     wanted = listed.of_groups([*CLUSTER, *MESH])
-    steps = catalogue.Catalogue(listed, wanted, debian.PrivateApt(tmp_path)).steps
-    for step in steps.values():
-        assert set(step.needs) <= set(steps), step.name
-    assert {catalogue.step_of(item) for item in wanted} <= set(steps)
-    stamp = steps["program kubelet"].inputs["ldflags"]
+    made = catalogue.Catalogue(listed, wanted, debian.PrivateApt(tmp_path)).steps
+    for step in made.values():
+        assert set(step.needs) <= set(made), step.name
+    assert {catalogue.step_of(item) for item in wanted} <= set(made)
+    stamp = made["program kubelet"].inputs["ldflags"]
     assert "gitVersion=v1.37.2" in stamp and "gitMinor=37" in stamp
 
 
@@ -150,6 +150,23 @@ def test_what_nobody_pinned_is_never_fetched() -> None:
     assert manifest.unpinned(load("source").artifacts.values()) == []
 
 
+def test_every_program_that_is_built_here_is_pinned() -> None:
+    """None is null, and none is pinned that nobody builds."""
+    listed = load()
+    built = {
+        step.name.removeprefix("program ") for step in _steps(listed) if step.inputs.get("recipe") == "go program 1"
+    }
+    pins = {program: pin for module in listed.go_modules.values() for program, pin in module.sha256.items()}
+    assert set(pins) == built
+    assert [program for program, pin in pins.items() if not pin] == []
+
+
+def _steps(listed: manifest.Manifest) -> list[steps.Step]:
+    """All steps of all artifacts."""
+    wanted = listed.of_groups([*CLUSTER, *MESH])
+    return list(catalogue.Catalogue(listed, wanted, debian.PrivateApt(Path("none"))).steps.values())
+
+
 def write(folder: Path, data: dict[str, Any]) -> Path:
     """A manifest of its own, with one Go module `tool` beside it."""
     (folder / "go" / "tool").mkdir(parents=True)
@@ -163,7 +180,14 @@ def good() -> dict[str, Any]:
     """A small manifest without an error."""
     return {
         "schema": 1,
-        "go_modules": {"tool": {"version": "1.2.3", "pin": "example.org/tool v1.2.3", "ldflags": "-X v={tool}"}},
+        "go_modules": {
+            "tool": {
+                "version": "1.2.3",
+                "pin": "example.org/tool v1.2.3",
+                "ldflags": "-X v={tool}",
+                "sha256": {"tool": "1" * 64, "other": None},
+            }
+        },
         "artifacts": [
             {
                 "name": "tool",
@@ -199,6 +223,8 @@ def test_versions_are_filled_in(tmp_path: Path) -> None:
 # Each: where to put a value into the good manifest, the value, the field at fault and what was expected of it.
 BAD = [
     (("go_modules", "tool", "pin"), "example.org/tool v9", "go_modules.tool.pin", "a requirement of go/tool/go.mod"),
+    (("go_modules", "tool", "sha256", "tool"), "abc", "go_modules.tool.sha256.tool", "or null while it is not known"),
+    (("go_modules", "tool", "sha256"), {"tool": "1" * 64}, "go_modules.tool.sha256.other", "its sha256, or null"),
     (("artifacts", 0, "kind"), "rpm", "tool.kind", "one of binary, package_set"),
     (("artifacts", 0, "groups"), ["wroker"], "tool.groups", "one of control_plane, worker"),
     (("artifacts", 0, "version"), "{tol}", "tool.version", "braces only around tool"),

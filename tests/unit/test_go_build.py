@@ -36,6 +36,7 @@ def test_tags_reach_the_compiler_and_are_inputs_only_when_there_are_some(
 
     def compiler(argv: list[str | Path], cwd: Path, env: dict[str, str]) -> str:
         commands.append([str(word) for word in argv])
+        (tmp_path / "p").write_bytes(b"program")
         return ""
 
     monkeypatch.setattr(progress, "run", compiler)

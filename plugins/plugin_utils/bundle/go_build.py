@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,12 @@ GO_ENVIRONMENT = {
 
 
 def environment() -> dict[str, str]:
-    """The environment of every ``go`` command; proxies and caches stay as the machine has set them."""
-    return {**os.environ, **GO_ENVIRONMENT}
+    """The environment of every ``go`` command; proxies and caches stay as the machine has set them.
+
+    The Go of this environment comes first: it is there only where the machine has none that could be used.
+    """
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    return {**os.environ, "PATH": path, **GO_ENVIRONMENT}
 
 
 def toolchain() -> str:
@@ -57,6 +62,8 @@ class Wrapper:
             tagged = ["-tags", ",".join(tags)] if tags else []
             argv: list[str | Path] = ["go", "build", *tagged, "-ldflags", ldflags, "-o", binary, package]
             progress.run(argv, self.folder, environment())
+            if not self.module.sha256.get(name):
+                bench.say(f"program {name}: sha256 {sha256_of(binary)}; pin it in bundle/*.yml")
             return Made(binary)
 
         inputs: dict[str, Any] = {
@@ -69,7 +76,7 @@ class Wrapper:
         }
         if tags:
             inputs["tags"] = list(tags)
-        return Step(f"program {name}", inputs, run)
+        return Step(f"program {name}", inputs, run, sha256=self.module.sha256.get(name, ""))
 
     def file(self, name: str, path: str) -> Step:
         """A step that copies one file out of a module's source. path: module path and file, joined by a slash."""

@@ -85,11 +85,15 @@ class Artifact:
 
 @dataclass(frozen=True)
 class GoModule:
-    """One wrapper module below bundle/go. ldflags: linker flags that stamp its programs."""
+    """One wrapper module below bundle/go.
+
+    ldflags: linker flags that stamp its programs. sha256: what each program comes out as, by name.
+    """
 
     name: str
     version: str
     ldflags: str
+    sha256: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -168,6 +172,7 @@ class _Reader:
         for artifact in manifest.artifacts.values():
             self.file = files[artifact.name]
             self._references(artifact, manifest)
+            self._pins(artifact, manifest)
         if self.findings:
             raise ManifestError(self.findings)
         return manifest
@@ -209,7 +214,12 @@ class _Reader:
                     "set that version, or twinstack_provider: upstream",
                 )
             )
-        return GoModule(name, offered, self._filled(f"{where}.ldflags", module.get("ldflags", "")))
+        pins = {str(program): str(value or "") for program, value in (module.get("sha256") or {}).items()}
+        for program, value in pins.items():
+            if value and not SHA256.fullmatch(value):
+                expected = f"{SHA256.pattern}, or null while it is not known yet"
+                self._wrong(f"{where}.sha256.{program}", value, expected)
+        return GoModule(name, offered, self._filled(f"{where}.ldflags", module.get("ldflags", "")), pins)
 
     def _artifact(self, name: str, entry: dict[str, Any]) -> Artifact | None:
         """One artifact, or None when too much of it is missing."""
@@ -263,6 +273,16 @@ class _Reader:
                 self._wrong(f"{where}.{key}", value, f"{form.pattern}: a build from source fetches nothing unpinned")
             if value is not None and not form.fullmatch(str(value)):
                 self._wrong(f"{where}.{key}", value, f"{form.pattern}, or null while it is not pinned yet")
+
+    def _pins(self, artifact: Artifact, manifest: Manifest) -> None:
+        """Check that every program that is built here has the hash that it must come out with."""
+        fields = artifact.provider
+        module = manifest.go_modules.get(fields.get("module", ""))
+        programs = fields.get("programs", {}) or ({artifact.name: ""} if "program" in fields else {})
+        for program in programs:
+            if module and program not in module.sha256:
+                expected = "its sha256, or null to see what comes out: the same sources give the same bytes everywhere"
+                self._wrong(f"go_modules.{module.name}.sha256.{program}", "nothing", expected)
 
     def _references(self, artifact: Artifact, manifest: Manifest) -> None:
         """Check that what an artifact refers to is there."""

@@ -32,7 +32,10 @@ FAILURES = (
 
 @dataclass(frozen=True)
 class Settings:
-    """What to prepare. groups: whose artifacts. verify: hash every file. rebuild: artifacts to make anew regardless."""
+    """What to prepare. groups: whose artifacts. verify: hash every file. rebuild: steps to make anew regardless.
+
+    mirrors: folders and URLs that are asked for programs before they are built.
+    """
 
     manifest: Path
     provider: str
@@ -43,6 +46,7 @@ class Settings:
     debian_mirror: str = ""
     rebuild: Sequence[str] = ()
     verify: bool = False
+    mirrors: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def prepare(settings: Settings, say: progress.Say, check: bool = False) -> Outco
         engine = Engine(steps.values(), store, say, settings.verify, settings.rebuild)
         return Outcome(engine.pending(names), before, before)
     with store.lock(say):
-        engine = Engine(steps.values(), store, say, settings.verify, settings.rebuild)
+        engine = Engine(steps.values(), store, say, settings.verify, settings.rebuild, settings.mirrors)
         entries = engine.make(names)
         if engine.built:
             shutil.rmtree(store.work / "kept", ignore_errors=True)

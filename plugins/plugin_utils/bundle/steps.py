@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import mirrors as mirror_files
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import progress
-from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.store import Entry, Store, key_of
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.store import Entry, Store, key_of, sha256_of
 
 
 @dataclass(frozen=True)
@@ -37,21 +38,35 @@ class Made:
 
 @dataclass(frozen=True)
 class Step:
-    """One file to be made. inputs: plain data; with the needs' contents it decides alone whether to build again."""
+    """One file to be made. inputs: plain data; with the needs' contents it decides alone whether to build again.
+
+    sha256: what must come out, where that is known before; a file of that hash is as good from anywhere else.
+    """
 
     name: str
     inputs: Mapping[str, Any]
     run: Callable[[Bench], Made]
     needs: tuple[str, ...] = ()
+    sha256: str = ""
 
 
 class Engine:
     """Finds what is missing among the wanted steps and makes it, each finished file kept at once."""
 
     def __init__(
-        self, steps: Iterable[Step], store: Store, say: progress.Say, verify: bool = False, rebuild: Iterable[str] = ()
+        self,
+        steps: Iterable[Step],
+        store: Store,
+        say: progress.Say,
+        verify: bool = False,
+        rebuild: Iterable[str] = (),
+        mirrors: Sequence[str] = (),
     ) -> None:
-        """verify: read and hash every wanted file. rebuild: names of steps to run though nothing has changed."""
+        """verify: read and hash every wanted file. rebuild: names of steps to run though nothing has changed.
+
+        mirrors: folders and URLs that are asked for a file of known hash before it is built.
+        """
+        self.mirrors = mirrors
         self.steps = {step.name: step for step in steps}
         self.store = store
         self.say = say
@@ -121,8 +136,22 @@ class Engine:
         with self.store.workspace(step.name) as folder, progress.heartbeat(step.name, self.say):
             paths = {need: self.store.path(entry.sha256) for need, entry in needs.items()}
             extras = {need: entry.extra for need, entry in needs.items()}
-            made = step.run(Bench(folder, kept, paths, extras, self.say))
+            fetched = None
+            if step.sha256 and step.name not in self._rebuild:
+                fetched = mirror_files.fetch(self.mirrors, step.sha256, folder / "fetched", self.say)
+            made = Made(fetched) if fetched else step.run(Bench(folder, kept, paths, extras, self.say))
+            self._compare(step, made.path)
             entry = self.store.add(key, step.name, made.path, time.monotonic() - began, made.extra)
         self._rebuild.discard(step.name)
         self.built.append(step.name)
         return entry
+
+    def _compare(self, step: Step, path: Path) -> None:
+        """Refuse a file that is not what the manifest pins. Raises CommandError; nothing is kept then."""
+        found = sha256_of(path) if step.sha256 else ""
+        if found != step.sha256:
+            raise progress.CommandError(
+                f"{step.name}: sha256: found {found}, expected {step.sha256}: the same sources give the same bytes on "
+                "every machine. Try: go env GOFLAGS GOEXPERIMENT, which must be empty; after a change of version, "
+                "pin what came out in bundle/*.yml"
+            )

@@ -1,0 +1,100 @@
+"""Pinned programs: from mirrors when one has them, built otherwise, and refused when they are something else."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import mirrors, progress
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import Bench, Engine, Made, Step
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.store import Store
+
+PROGRAM = b"program"
+SHA256 = hashlib.sha256(PROGRAM).hexdigest()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serves a folder and says nothing."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """No line on the test's screen."""
+
+
+@pytest.fixture
+def mirror(tmp_path: Path) -> Path:
+    """A folder that has the program."""
+    folder = tmp_path / "mirror"
+    (folder / SHA256[:2]).mkdir(parents=True)
+    (folder / SHA256[:2] / SHA256).write_bytes(PROGRAM)
+    return folder
+
+
+@pytest.fixture
+def url(mirror: Path) -> Iterator[str]:
+    """The same behind an HTTP server on the loopback."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(mirror))) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class Run:
+    """One run of an engine over one pinned program whose build gives these bytes."""
+
+    def __init__(self, folder: Path, built: bytes = PROGRAM) -> None:
+        self.store = Store(folder / "cache")
+        self.said: list[str] = []
+        self.builds = 0
+
+        def build(bench: Bench) -> Made:
+            self.builds += 1
+            (bench.folder / "tool").write_bytes(built)
+            return Made(bench.folder / "tool")
+
+        self.step = Step("program tool", {"recipe": "test"}, build, sha256=SHA256)
+
+    def make(self, *places: str) -> Path:
+        """The program's file in the store."""
+        entry = Engine([self.step], self.store, self.said.append, mirrors=places).make(["program tool"])["program tool"]
+        return self.store.path(entry.sha256)
+
+
+def test_a_folder_and_a_url_save_the_build(tmp_path: Path, mirror: Path, url: str) -> None:
+    for place in (str(mirror), url, f"{url}/"):
+        run = Run(tmp_path / place.replace("/", "_"))
+        made = run.make(str(tmp_path / "no such folder"), place)
+        assert (made.read_bytes(), run.builds) == (PROGRAM, 0)
+        assert made.stat().st_mode & 0o111
+
+
+def test_without_a_mirror_that_has_it_the_program_is_built(tmp_path: Path, mirror: Path, url: str) -> None:
+    (mirror / SHA256[:2] / SHA256).unlink()
+    run = Run(tmp_path)
+    assert run.make(str(mirror), url, "http://127.0.0.1:9").read_bytes() == PROGRAM
+    assert run.builds == 1
+    assert [line for line in run.said if line.startswith("mirror http://127.0.0.1:9: ")]
+
+
+def test_a_mirror_that_lies_is_not_believed(tmp_path: Path, mirror: Path) -> None:
+    (mirror / SHA256[:2] / SHA256).write_bytes(b"something else")
+    run = Run(tmp_path)
+    assert run.make(str(mirror)).read_bytes() == PROGRAM
+    assert run.builds == 1
+    assert any("expected" in line and "not taken" in line for line in run.said)
+
+
+def test_a_build_that_gives_something_else_is_refused(tmp_path: Path) -> None:
+    run = Run(tmp_path, b"other bytes")
+    with pytest.raises(progress.CommandError, match=f"program tool: sha256: found .* expected {SHA256}"):
+        run.make()
+    assert not (tmp_path / "cache" / "index").exists(), "the wrong program was kept"
+
+
+def test_nothing_is_asked_without_mirrors(tmp_path: Path) -> None:
+    assert mirrors.fetch([], SHA256, tmp_path / "tool", pytest.fail) is None
