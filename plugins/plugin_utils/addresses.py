@@ -21,9 +21,9 @@ _EXAMPLE_ADDRESS = {"ipv4": "10.10.0.11", "ipv6": "fd00:10::11"}
 _EXAMPLE_NETWORK = {"ipv4": "10.244.0.0/16", "ipv6": "fd00:244::/56"}
 # The registries of special-purpose addresses (RFC 6890, 5737, 3849, 9637, 3879, 4291): none of these is an address that
 # hosts, pods or Services could be reached at from each other. Private, shared and unique local ones are welcome.
-_SPECIAL: dict[str, tuple[tuple[Network, str], ...]] = {
+_SPECIAL: dict[str, tuple[tuple[Network, str, str], ...]] = {
     "ipv4": tuple(
-        (ipaddress.IPv4Network(network), word)
+        (ipaddress.IPv4Network(network), word, network)
         for network, word in (
             ("0.0.0.0/8", "unspecified"),
             ("127.0.0.0/8", "loopback"),
@@ -37,7 +37,7 @@ _SPECIAL: dict[str, tuple[tuple[Network, str], ...]] = {
         )
     ),
     "ipv6": tuple(
-        (ipaddress.IPv6Network(network), word)
+        (ipaddress.IPv6Network(network), word, network)
         for network, word in (
             ("::/128", "unspecified"),
             ("::1/128", "loopback"),
@@ -90,9 +90,10 @@ def shown(value: Any) -> str:
 def special(network: Network) -> str:
     """Why no host, pod or Service can use the network, like ``link-local, fe80::/10``; empty when they can."""
     family = "ipv4" if network.version == 4 else "ipv6"
-    for other, word in _SPECIAL[family]:
+    # The text as above: Python 3.13 spells IPv4-mapped networks in another way than the versions before.
+    for other, word, text in _SPECIAL[family]:
         if network.overlaps(other):
-            return f"{word}, {other}"
+            return f"{word}, {text}"
     if isinstance(network, ipaddress.IPv6Network) and not any(network.subnet_of(one) for one in _UNICAST_IPV6):
         return "neither global nor unique local"
     return ""
