@@ -28,9 +28,6 @@ _SPECIAL: dict[str, tuple[tuple[Network, str, str], ...]] = {
             ("0.0.0.0/8", "unspecified"),
             ("127.0.0.0/8", "loopback"),
             ("169.254.0.0/16", "link-local"),
-            ("192.0.2.0/24", "documentation"),
-            ("198.51.100.0/24", "documentation"),
-            ("203.0.113.0/24", "documentation"),
             ("224.0.0.0/4", "multicast"),
             ("255.255.255.255/32", "broadcast"),
             ("240.0.0.0/4", "reserved"),
@@ -45,15 +42,18 @@ _SPECIAL: dict[str, tuple[tuple[Network, str, str], ...]] = {
             ("64:ff9b::/96", "NAT64"),
             ("100::/64", "discard"),
             ("2001::/32", "Teredo"),
-            ("2001:db8::/32", "documentation"),
             ("2002::/16", "6to4"),
-            ("3fff::/20", "documentation"),
             ("fe80::/10", "link-local"),
             ("fec0::/10", "site-local"),
             ("ff00::/8", "multicast"),
         )
     ),
 }
+# Meant for texts, not for networks (RFC 5737, 3849, 9637). They work all the same, so they are only warned of.
+_DOCUMENTATION: tuple[Network, ...] = tuple(
+    ipaddress.ip_network(text)
+    for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20")
+)
 # What is left of IPv6 for unicast: global and unique local addresses. The rest is not assigned to anything.
 _UNICAST_IPV6 = (ipaddress.IPv6Network("2000::/3"), ipaddress.IPv6Network("fc00::/7"))
 
@@ -97,6 +97,12 @@ def special(network: Network) -> str:
     if isinstance(network, ipaddress.IPv6Network) and not any(network.subnet_of(one) for one in _UNICAST_IPV6):
         return "neither global nor unique local"
     return ""
+
+
+def documentation(value: Address | Network) -> str:
+    """The range for documentation that an address or network is in; empty when it is in none."""
+    network = ipaddress.ip_network(value)
+    return next((str(other) for other in _DOCUMENTATION if network.overlaps(other)), "")
 
 
 def parse_address(value: Any, family: str) -> Address:

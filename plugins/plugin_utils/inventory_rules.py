@@ -26,6 +26,7 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.addresses import (
     Address,
     AddressError,
     Network,
+    documentation,
     parse_address,
     parse_network,
     shown,
@@ -310,12 +311,21 @@ def _addresses(inventory: Inventory) -> tuple[dict[tuple[str, str], Address], li
                     addresses[host, family] = parse_address(value, family)
                 except AddressError as error:
                     findings.append(Finding(host, family, error.found, error.expected))
+    for (host, family), address in addresses.items():
+        findings += _documentation(host, family, address)
     owners: dict[Address, str] = {}
     for (host, family), address in addresses.items():
         owner = owners.setdefault(address, host)
         if owner != host:
             findings.append(Finding(host, family, f"{address}, which is {owner}'s", "an address of its own"))
     return addresses, findings
+
+
+def _documentation(where: str, name: str, value: Address | Network) -> Iterator[Finding]:
+    """A warning of what is meant for texts: other networks drop it, within one's own it works."""
+    if within := documentation(value):
+        found, expected = f"{value}, which is in {within}, meant for documentation", "a network of your own"
+        yield Finding(where, name, found, expected, level="warning")
 
 
 def _nothing(variables: Mapping[str, Any], family: str) -> str:
@@ -360,6 +370,7 @@ def _networks(
                 # It has a family all the same: that one is not missing.
                 order.append("ipv6" if ":" in str(value) else "ipv4")
                 continue
+            findings += _documentation(where, name, network)
             family = f"ipv{network.version}"
             if (use, family) in networks:
                 found = f"{networks[use, family]} and {network}, both {TITLES[family]}"

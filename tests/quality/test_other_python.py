@@ -43,7 +43,15 @@ def test_the_other_lock_works(tmp_path: Path) -> None:
         pytest.skip(f"no Python {' or '.join(OTHER)} on this machine")
     shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
     run(tmp_path / "requirements" / "install.sh", environment={"TWINSTACK_PYTHON": python}).succeeded()
-    command = [tmp_path / ".venv" / "bin" / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS]
+    command: list[str | Path] = [
+        tmp_path / ".venv" / "bin" / "python",
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        *TESTS,
+    ]
     run(*command).succeeded()
     playbook = tmp_path / ".venv" / "bin" / "ansible-playbook"
     run(playbook, "--syntax-check", "-i", "inventory/example", "site.yml").succeeded()

@@ -100,6 +100,27 @@ def test_hosts_may_spell_their_addresses_as_they_like(tmp_path: Path) -> None:
     ]
 
 
+def test_networks_for_documentation_are_warned_of_and_accepted(tmp_path: Path) -> None:
+    """They work, and laboratories of network people are full of them."""
+    change = {
+        SETTINGS: {"pod_cidrs": ["10.244.0.0/16", "2001:db8:244::/56"], "twinstack_proxy_mode": "nftables"},
+        "hosts.yml": {"worker": {"hosts": {"worker1": {"ipv4": "192.0.2.12"}}}},
+    }
+    found = findings(tmp_path, change)
+    assert [(finding.level, finding.line()) for finding in found] == [
+        (
+            "warning",
+            "group_vars/all.yml: pod_cidrs: found 2001:db8:244::/56, which is in 2001:db8::/32, meant for "
+            "documentation; expected a network of your own",
+        ),
+        (
+            "warning",
+            "worker1: ipv4: found 192.0.2.12, which is in 192.0.2.0/24, meant for documentation; "
+            "expected a network of your own",
+        ),
+    ]
+
+
 def test_nftables_has_no_findings_at_all(tmp_path: Path) -> None:
     """The warning is about IPVS alone."""
     assert findings(tmp_path, {SETTINGS: {"twinstack_proxy_mode": "nftables"}}) == []
