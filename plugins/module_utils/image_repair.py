@@ -14,8 +14,8 @@ def empty_store(store: str = STORE) -> None:
     """Stop kubelet and every container, remove all that containerd keeps, and start containerd again.
 
     Nothing of value is in there: images come from the bundle, and containers' own layers are thrown away with them by
-    Kubernetes too. A damaged image cannot be removed alone while containers use its files. Kubelet stays stopped: the
-    role that owns it starts it when the images are on their way.
+    Kubernetes too. A damaged image cannot be removed alone while containers use its files. Kubelet stays stopped until
+    the images are there again: the import starts it.
     """
     host_state.run(["systemctl", "stop", "kubelet.service"])
     host_reset.remove_cgroups({}, host_reset.find_cgroups({}))

@@ -60,6 +60,8 @@ def start_import(archive: str, wanted: dict[str, str], ctr: str = "/usr/local/bi
     with open(counter, "w", encoding="utf-8") as stream:
         stream.write(image_content.__loader__.get_source(image_content.__name__))  # type: ignore[union-attr]
     images = [word for pair in wanted.items() for word in pair]
+    # After a repair kubelet is stopped. On a host that is no node yet it is none of this unit's business.
+    kubelet = "test ! -e /var/lib/kubelet/config.yaml || systemctl start kubelet.service"
     steps = (
         [ctr, "--namespace", "k8s.io", "images", "import", "--local", "--sync-fs", "--digests=false", archive],
         [sys.executable, counter, *images],
@@ -67,7 +69,7 @@ def start_import(archive: str, wanted: dict[str, str], ctr: str = "/usr/local/bi
     subprocess.run(["systemctl", "reset-failed", UNIT], capture_output=True, check=False)
     argv = ["systemd-run", "--unit", UNIT, "--property=Type=oneshot", "--no-block"]
     argv += [f"--property=ExecStopPost=/bin/rm -f {archive}"]
-    argv += ["/bin/sh", "-c", " && ".join(shlex.join(step) for step in steps)]
+    argv += ["/bin/sh", "-c", " && ".join([*map(shlex.join, steps), kubelet])]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ImageStoreError(f"systemd-run: exit status {done.returncode}: {done.stderr.strip()[-1000:]}")

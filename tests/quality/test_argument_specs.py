@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -124,3 +125,19 @@ def test_used_variables_are_declared(role: Path) -> None:
         for file, names in used(role).items()
     }
     assert not {file: names for file, names in unknown.items() if names}
+
+
+def test_truth_values_from_the_command_line_are_truth_values(role: Path) -> None:
+    """``-e name=false`` is a text, which is true where it decides something; arguments of modules are converted."""
+    names = [name for name, option in options(role).items() if option["type"] == "bool"]
+    files = [*(ROOT / "playbooks").glob("*.yml"), *(ROOT / "roles").glob("*/tasks/*.yml")]
+    wrong = [
+        f"{path.relative_to(ROOT)}: {text}"
+        for path in files
+        for text in expressions(load(path))
+        for name in names
+        if re.search(rf"\b{name}\b(?!\s*\|\s*bool|=)", text) and text.strip("{} ") != name
+    ]
+    assert wrong == []
+    deciding = [f"when: {name}" for name in names]
+    assert [path for path in files if any(line.strip() in deciding for line in path.read_text().splitlines())] == []

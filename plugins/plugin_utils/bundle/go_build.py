@@ -56,9 +56,11 @@ class Wrapper:
     def program(self, name: str, package: str, tags: Sequence[str] = ()) -> Step:
         """A step that builds one program of the module. tags: Go build tags."""
 
+        stamp = "" if name in self.module.unstamped else self.module.ldflags
+
         def run(bench: Bench) -> Made:
             binary = bench.folder / name
-            ldflags = f"-s -w {self.module.ldflags}"
+            ldflags = f"-s -w {stamp}".strip()
             tagged = ["-tags", ",".join(tags)] if tags else []
             argv: list[str | Path] = ["go", "build", *tagged, "-ldflags", ldflags, "-o", binary, package]
             progress.run(argv, self.folder, environment())
@@ -70,7 +72,7 @@ class Wrapper:
             "recipe": "go program 1",
             "package": package,
             "pins": self.pins,
-            "ldflags": self.module.ldflags,
+            "ldflags": stamp,
             "go": self.version_of_go,
             "environment": GO_ENVIRONMENT,
         }

@@ -87,13 +87,14 @@ class Artifact:
 class GoModule:
     """One wrapper module below bundle/go.
 
-    ldflags: linker flags that stamp its programs. sha256: what each program comes out as, by name.
+    ldflags: linker flags that stamp its programs, all but the unstamped. sha256: what each program comes out as.
     """
 
     name: str
     version: str
     ldflags: str
     sha256: Mapping[str, str] = field(default_factory=dict)
+    unstamped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -219,7 +220,8 @@ class _Reader:
             if value and not SHA256.fullmatch(value):
                 expected = f"{SHA256.pattern}, or null while it is not known yet"
                 self._wrong(f"{where}.sha256.{program}", value, expected)
-        return GoModule(name, offered, self._filled(f"{where}.ldflags", module.get("ldflags", "")), pins)
+        ldflags = self._filled(f"{where}.ldflags", module.get("ldflags", ""))
+        return GoModule(name, offered, ldflags, pins, tuple(module.get("unstamped", ())))
 
     def _artifact(self, name: str, entry: dict[str, Any]) -> Artifact | None:
         """One artifact, or None when too much of it is missing."""
