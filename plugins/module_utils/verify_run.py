@@ -73,30 +73,50 @@ def verify(api: Api, settings: Settings, create: bool) -> tuple[dict[str, Any], 
         todo = plan_without_agents(cluster, settings.namespace)
         return conclude(todo, probe_all(todo, _refuse, 0), cluster, started, time.monotonic() - begun), []
 
+    clock = Clock()
     left = api.remove(settings.remove_seconds)
     if left:
         raise TimeoutError(f"namespaces of an earlier run are still there after removal: {', '.join(left)}")
     try:
-        todo, verdicts, cluster = _probe(api, settings)
+        todo, verdicts, cluster = _probe(api, settings, clock)
         drawn = api.topology(settings.namespace) if api.mesh_revision else {}
         time.sleep(settings.linger_seconds)
+        clock.lap("draw")
     finally:
         left = api.remove(settings.remove_seconds)
-    return conclude(todo, verdicts, cluster, started, time.monotonic() - begun) | {"topology": drawn}, left
+        clock.lap("remove")
+    report = conclude(todo, verdicts, cluster, started, time.monotonic() - begun)
+    return report | {"topology": drawn, "phases": clock.laps}, left
+
+
+class Clock:
+    """Where the time of a verification goes: seconds by phase."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.monotonic()
+
+    def lap(self, phase: str) -> None:
+        """What went by since the last call was this phase."""
+        now = time.monotonic()
+        self.laps[phase] = round(self.laps.get(phase, 0.0) + now - self._last, 1)
+        self._last = now
 
 
 def _refuse(runner: str, text: str) -> str:
     raise OSError(f"{runner}: nothing runs in check mode")
 
 
-def _probe(api: Api, settings: Settings) -> tuple[Plan, dict[str, Verdict], Cluster]:
+def _probe(api: Api, settings: Settings, clock: Clock) -> tuple[Plan, dict[str, Verdict], Cluster]:
     run = secrets.token_hex(8)
     problems = api.create(settings.namespace, settings.image, settings.host_port, run)
+    clock.lap("create")
     cluster = wait_for_agents(
         lambda: observe(api.observe(settings.namespace, settings.name, problems)),
         settings.namespace,
         settings.start_seconds,
     )
+    clock.lap("start")
     agents = cluster.agents
     with ExitStack() as stack:
         outside: Outside | None = None
@@ -117,7 +137,9 @@ def _probe(api: Api, settings: Settings) -> tuple[Plan, dict[str, Verdict], Clus
             return plan(cluster, settings.namespace, settings.host_port, settings.proxy_mode, outside, run)
 
         todo = planned(cluster)
-        return todo, probe_all(todo, execute, settings.settle_seconds, lambda: planned(look())), cluster
+        verdicts = probe_all(todo, execute, settings.settle_seconds, lambda: planned(look()))
+        clock.lap("probe")
+        return todo, verdicts, cluster
 
 
 def wait_for_agents(look: Callable[[], Cluster], namespace: str, seconds: float) -> Cluster:

@@ -142,7 +142,9 @@ def _words(value: Any) -> str:
 
 
 def page(report: Mapping[str, Any], phases: Sequence[Mapping[str, Any]] = ()) -> str:
-    """The whole page, which needs nothing but itself. phases: name and seconds of each phase of the run so far."""
+    """The whole page, which needs nothing but itself. phases: name and seconds of each phase of the run so far; those
+    of the verification itself follow them.
+    """
     probes = report["probes"]
     failed = [probe for probe in probes if not probe["ok"]]
     verdict = f"{len(failed)} of {len(probes)} probes failed" if failed else f"every probe passed: {len(probes)}"
@@ -182,6 +184,7 @@ def page(report: Mapping[str, Any], phases: Sequence[Mapping[str, Any]] = ()) ->
         )
     parts += [f"<p class=dim>not probed: {escape(i['group'])}: {escape(i['reason'])}</p>" for i in report["skipped"]]
     parts.append(_nodes(report))
-    if phases:
-        parts.append(_times(phases))
+    own = [{"name": f"verification: {name}", "seconds": took} for name, took in report.get("phases", {}).items()]
+    if phases or own:
+        parts.append(_times([*phases, *own]))
     return "".join(parts) + "</html>\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -136,3 +137,16 @@ def test_phases_come_from_the_run_that_goes_on(tmp_path: Path) -> None:
     assert report_action.phases(record, 5.0) == [listed[0], {"name": "Verify", "seconds": 5.0}]
     record.write_text(json.dumps({"finished": True, "phases": listed}))
     assert report_action.phases(record, 5.0) == [], "an earlier run's times are not this one's"
+
+
+def test_the_verification_says_where_its_own_time_went() -> None:
+    """After the phases of the run, on the same scale."""
+    page = report_page.page(
+        report(probe(1, "IPv4", True)) | {"phases": {"start": 12.5, "probe": 3.0}}, [{"name": "Hosts", "seconds": 25.0}]
+    )
+    rows = re.findall(r"<tr><td>([^<]+)</td><td>([^<]+)</td><td><span class=bar style=\"width:([\d.]+)%", page)
+    assert rows == [
+        ("Hosts", "25.0 s", "100.0"),
+        ("verification: start", "12.5 s", "50.0"),
+        ("verification: probe", "3.0 s", "12.0"),
+    ]
