@@ -344,7 +344,22 @@ def calico_objects(objects: Sequence[Mapping[str, Any]], cluster: Cluster) -> li
     missing = {"ConfigMap calico-config", "DaemonSet calico-node"} - patched
     if missing:
         raise ValueError(f"Calico's manifest: found no {' and no '.join(sorted(missing))}")
-    return result
+    return [calico_api_endpoint(cluster), *result]
+
+
+def calico_api_endpoint(cluster: Cluster) -> dict[str, Any]:
+    """Where Calico's host-network containers find the API, by the name of upstream's optional ConfigMap.
+
+    Not by the Service: on a fresh node Calico starts beside kube-proxy, and a connection that was tried before
+    kube-proxy knew the Service hangs for up to half a minute. An address, because upstream puts it into brackets.
+    """
+    address = cluster.control_plane[0].address(cluster.primary_family)
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "kubernetes-services-endpoint", "namespace": "kube-system"},
+        "data": {"KUBERNETES_SERVICE_HOST": address, "KUBERNETES_SERVICE_PORT": str(cluster.api_port)},
+    }
 
 
 def _with_environment(

@@ -118,7 +118,8 @@ def test_strict_arp_belongs_to_ipvs_only() -> None:
 
 def test_calico_gets_both_families() -> None:
     documents = list(yaml.safe_load_all(CALICO))
-    config, workload, account = model.calico_objects(documents, model.parse_cluster(settings(mtu=1400)))
+    endpoint, config, workload, account = model.calico_objects(documents, model.parse_cluster(settings(mtu=1400)))
+    assert endpoint["data"] == {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "6443"}
     network = config["data"]["cni_network_config"].replace("__CNI_MTU__", config["data"]["veth_mtu"])
     ipam = yaml.safe_load(network)["plugins"][0]["ipam"]
     assert ipam == {"type": "calico-ipam", "assign_ipv4": "true", "assign_ipv6": "true"}
