@@ -265,21 +265,30 @@ class Api:
 
         spaces = left()
         for name in spaces:
-            self._remove_pods(name)
+            self._remove_content(name)
         for name in spaces:
             self._remove_namespace(name, seconds)
         wait_until(lambda: not left(), seconds)
         return left()
 
-    def _remove_pods(self, name: str) -> None:
-        """The pods hold nothing that a grace period could save, and the kubelet cleans up behind them."""
+    def _remove_content(self, name: str) -> None:
+        """The pods hold nothing that a grace period could save, and the kubelet cleans up behind them.
+
+        Services go here too: while their endpoint slices are there, the namespace's controller has to come again.
+        """
         self._apps.delete_collection_namespaced_daemon_set(name, _request_timeout=REQUEST_SECONDS)
         self._apps.delete_collection_namespaced_deployment(name, _request_timeout=REQUEST_SECONDS)
+        self._core.delete_collection_namespaced_service(name, _request_timeout=REQUEST_SECONDS)
         self._core.delete_collection_namespaced_pod(name, grace_period_seconds=0, _request_timeout=REQUEST_SECONDS)
 
     def _remove_namespace(self, name: str, seconds: float) -> None:
-        """An empty namespace goes at once; with pods in it, its controller looks again only after its own pauses."""
-        wait_until(lambda: not _plain(self._core.list_namespaced_pod, (name,), limit=1)["items"], seconds)
+        """An empty namespace goes at once; with something in it, its controller looks again only after its pauses."""
+
+        def empty() -> bool:
+            lists = (self._core.list_namespaced_pod, self._slices.list_namespaced_endpoint_slice)
+            return not any(_plain(method, (name,), limit=1)["items"] for method in lists)
+
+        wait_until(empty, seconds)
         try:
             self._core.delete_namespace(name, _request_timeout=REQUEST_SECONDS)
         except ApiException as error:
