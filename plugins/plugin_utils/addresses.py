@@ -59,17 +59,13 @@ _UNICAST_IPV6 = (ipaddress.IPv6Network("2000::/3"), ipaddress.IPv6Network("fc00:
 
 
 class AddressError(ValueError):
-    """A value that is no usable address or network; ``found`` and ``expected`` as in a Finding.
+    """A value that is no usable address or network; ``found`` and ``expected`` as in a Finding."""
 
-    other_family: it would be one of the other family.
-    """
-
-    def __init__(self, found: str, expected: str, other_family: bool = False) -> None:
+    def __init__(self, found: str, expected: str) -> None:
         """Both texts end up in one line of a Finding."""
         super().__init__(f"found {found}; expected {expected}")
         self.found = found
         self.expected = expected
-        self.other_family = other_family
 
 
 def shown(value: Any) -> str:
@@ -121,7 +117,7 @@ def parse_address(value: Any, family: str) -> Address:
             wanted = f"{head}, without a prefix length"
         raise AddressError(shown(value), wanted) from None
     if not isinstance(address, _ADDRESS[family]):
-        raise AddressError(f"{value} ({TITLES[f'ipv{address.version}']})", f"an {TITLES[family]} address", True)
+        raise AddressError(f"{value} ({TITLES[f'ipv{address.version}']})", f"an {TITLES[family]} address")
     if getattr(address, "scope_id", None):
         raise AddressError(value, f"{wanted}, without a zone")
     reason = special(ipaddress.ip_network(address))
