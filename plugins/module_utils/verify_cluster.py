@@ -263,37 +263,31 @@ class Api:
             found = _plain(self._core.list_namespace, (), label_selector=f"{LABEL}=true")["items"]
             return [item["metadata"]["name"] for item in found]
 
-        spaces = left()
-        for name in spaces:
-            self._remove_content(name)
-        for name in spaces:
-            self._remove_namespace(name, seconds)
+        for name in left():
+            self._remove_namespace(name)
         wait_until(lambda: not left(), seconds)
         return left()
 
-    def _remove_content(self, name: str) -> None:
-        """The pods hold nothing that a grace period could save, and the kubelet cleans up behind them.
+    def _remove_namespace(self, name: str) -> None:
+        """The namespace first: its controller pauses before it looks (namespaceDeletionGracePeriod, 5 s).
 
-        Services go here too: while their endpoint slices are there, the namespace's controller has to come again.
+        What is slow to go meets its end in that pause, so that the controller finds an empty namespace; with something
+        left in it, it would look again only after more pauses. The pods hold nothing that a grace period could save,
+        and the kubelet cleans up behind them; endpoint slices go with their Services.
         """
-        self._apps.delete_collection_namespaced_daemon_set(name, _request_timeout=REQUEST_SECONDS)
-        self._apps.delete_collection_namespaced_deployment(name, _request_timeout=REQUEST_SECONDS)
-        self._core.delete_collection_namespaced_service(name, _request_timeout=REQUEST_SECONDS)
-        self._core.delete_collection_namespaced_pod(name, grace_period_seconds=0, _request_timeout=REQUEST_SECONDS)
-
-    def _remove_namespace(self, name: str, seconds: float) -> None:
-        """An empty namespace goes at once; with something in it, its controller looks again only after its pauses."""
-
-        def empty() -> bool:
-            lists = (self._core.list_namespaced_pod, self._slices.list_namespaced_endpoint_slice)
-            return not any(_plain(method, (name,), limit=1)["items"] for method in lists)
-
-        wait_until(empty, seconds)
-        try:
-            self._core.delete_namespace(name, _request_timeout=REQUEST_SECONDS)
-        except ApiException as error:
-            if error.status not in (404, 409):  # gone, or already going
-                raise
+        removals: tuple[tuple[Callable[..., Any], dict[str, Any]], ...] = (
+            (self._core.delete_namespace, {}),
+            (self._apps.delete_collection_namespaced_daemon_set, {}),
+            (self._apps.delete_collection_namespaced_deployment, {}),
+            (self._core.delete_collection_namespaced_service, {}),
+            (self._core.delete_collection_namespaced_pod, {"grace_period_seconds": 0}),
+        )
+        for method, options in removals:
+            try:
+                method(name, _request_timeout=REQUEST_SECONDS, **options)
+            except ApiException as error:
+                if error.status not in (404, 409):  # gone, or already going
+                    raise
 
     # --- run ----------------------------------------------------------------------------------------------
 
