@@ -62,8 +62,9 @@ question() {
     if grep -q 'NOERROR' "auto$4"; then break; fi
   done
 }
+iputils=$(ping -V 2>/dev/null | grep iputils)
 echo_request() {
-  if ! ping -V 2>/dev/null | grep -q iputils; then echo 'found no iputils ping in the image'; return; fi
+  if [ -z "$iputils" ]; then echo 'found no iputils ping in the image'; return; fi
   dev=eth0
   if [ "$4" != own ]; then dev=$(ip route get "$2" 2>/dev/null | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1); fi
   mtu=$(cat "/sys/class/net/$dev/mtu" 2>/dev/null)

@@ -28,6 +28,11 @@ options:
     description: Longest wait in seconds.
     type: int
     default: 300
+  known:
+    description:
+      - What an earlier task of the same run returned as RV(present), digest by image name. When it holds all that is
+        wanted, the host is not asked again.
+    type: dict
   wanted:
     description: Filled in by the action plugin, digest by image name.
     type: dict
@@ -63,6 +68,10 @@ running:
   description: An import is under way.
   returned: always
   type: bool
+present:
+  description: Digest by name of the images that the host held; none where some are damaged or still on their way.
+  returned: when not waiting
+  type: dict
 """
 
 import os
@@ -86,6 +95,7 @@ def main() -> None:
             "group": {"type": "str"},
             "wait": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 300},
+            "known": {"type": "dict"},
             "wanted": {"type": "dict"},
             "archive": {"type": "path"},
             "sha256": {"type": "str"},
@@ -126,6 +136,7 @@ def main() -> None:
         lacking=lacking,
         damaged=damaged,
         running=running,
+        present={} if damaged or running else present,
         diff={"before_header": "images", "after_header": "images", "before": "", "after": names},
     )
 

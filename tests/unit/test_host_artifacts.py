@@ -179,3 +179,17 @@ def test_waiting_tells_a_failed_and_an_endless_import(
     assert "still missing: a:1, b:1" in containerd.run(capsys, wait=True)["msg"]
     containerd.have = {"a:1": "sha256:aa", "b:1": "sha256:bb"}
     assert containerd.run(capsys, wait=True)["changed"] is False
+
+
+@pytest.mark.parametrize(("digest", "asked"), [("sha256:1", False), ("sha256:2", True)])
+def test_what_this_run_has_seen_is_not_asked_for_again(
+    tmp_path: Path, playbook: Callable[..., Run], digest: str, asked: bool
+) -> None:
+    (tmp_path / "images.tar").touch()
+    image_set = {"path": str(tmp_path / "images.tar"), "images": [{"name": "a:1", "digest": digest}]}
+    described = {"schema": 1, "artifacts": {"images-worker": image_set}}
+    (tmp_path / "bundle.json").write_text(json.dumps(described), encoding="utf-8")
+    arguments = {"bundle": str(tmp_path), "group": "worker", "known": {"a:1": "sha256:1"}}
+    path = task_play(tmp_path, "twinstack.core.images", arguments, "found['lacking']")
+    run = playbook("-i", "localhost,", path, "--check").succeeded()
+    assert ("a:1" in run.output) == asked  # this machine's containerd holds no such image
