@@ -50,6 +50,7 @@ def next_command(probe: Probe, verdict: Verdict) -> str:
         "-in /etc/kubernetes/pki/apiserver.crt",
         "egress": POOLS,
         "large-packet": f"on {probe.source}: ip link; tracepath -{number} {probe.address}",
+        "mesh-rules": f"{REDIRECTION}{probe.source}",
         "mesh-mtls": f"istioctl proxy-config listeners; {REDIRECTION}{probe.source}",
         "mesh-plain": f"istioctl proxy-config listeners; {REDIRECTION}{probe.source}",
         "mesh-strict": f"kubectl get peerauthentications -A; {REDIRECTION}any worker",

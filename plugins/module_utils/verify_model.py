@@ -23,7 +23,7 @@ GROUPS = (
     "kube-proxy",
 )
 # Only where there is a mesh.
-MESH_GROUPS = ("mesh-mtls", "mesh-plain", "mesh-strict", "mesh-outside", "mesh-gateway")
+MESH_GROUPS = ("mesh-rules", "mesh-mtls", "mesh-plain", "mesh-strict", "mesh-outside", "mesh-gateway")
 # Only where tenants have gateways, and where the mesh is observed.
 TENANT_GROUPS = ("tenant-gateway",)
 SEEN_GROUPS = ("mesh-metrics", "mesh-trace", "mesh-graph")
@@ -251,7 +251,14 @@ class NoServers:
     family: str
 
 
-Action = Union[Known, Fetch, Query, Ping, Servers, NoServers]
+@dataclass(frozen=True)
+class Redirects:
+    """The network namespace's own packet filter sends TCP of a family, in and out, to the proxy."""
+
+    family: str
+
+
+Action = Union[Known, Fetch, Query, Ping, Servers, NoServers, Redirects]
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,8 @@ def mesh_workloads(image: str, run: str) -> list[dict[str, Any]]:
     found = _daemon_set(MESH, image, POD_PORT, False)
     found["spec"]["template"]["metadata"]["labels"] |= {"app": MESH, "version": run}
     pod = found["spec"]["template"]["spec"]
+    # To read, in its own network namespace, the rules that istio-cni has made there.
+    pod["containers"][0]["securityContext"] = {"capabilities": {"add": ["NET_ADMIN"]}}
     expression = {"key": CONTROL_PLANE_LABEL, "operator": "DoesNotExist"}
     terms = {"nodeSelectorTerms": [{"matchExpressions": [expression]}]}
     pod["affinity"] = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}

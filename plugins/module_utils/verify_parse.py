@@ -14,6 +14,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify_model import
     NoServers,
     Ping,
     Query,
+    Redirects,
     Servers,
     Verdict,
     endpoint,
@@ -25,6 +26,9 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify_script impor
 NO_PING = "found no iputils ping in the image"
 # curl: empty reply, failure to send, failure to receive.
 BROKEN_OFF = (52, 55, 56)
+# What a proxy listens at for what leaves its pod and for what comes in (Istio: Application Requirements, ports).
+PROXY_PORTS = {15001: "outbound", 15006: "inbound"}
+REDIRECT = re.compile(r"(?:REDIRECT --to-ports |redirect to :)(\d+)")
 SHOWN_BODY = 120  # characters of an unexpected answer that a person gets to see
 
 
@@ -157,6 +161,8 @@ def judge(key: int, action: Action, output: Output) -> Verdict:
         return judge_query(action, output.files.get(f"q{key}", []))
     if isinstance(action, Ping):
         return judge_ping(output.files.get(f"p{key}", []))
+    if isinstance(action, Redirects):
+        return judge_redirects(output.files.get(f"r{key}", []))
     if isinstance(action, Servers):
         return judge_servers(action, output.table)
     if isinstance(action, NoServers):
@@ -254,6 +260,16 @@ def judge_ping(lines: Sequence[str]) -> Verdict:
     told = [line for line in lines if re.search(r"(?i)\bfrom .*(?:frag|too big|unreach)|^ping:|error", line)]
     what = f"packet of {size[1]} bytes" if size else "echo request"
     return Verdict(False, f"{what} got no answer: {told[0].strip() if told else '1 sent, 0 received'}")
+
+
+def judge_redirects(lines: Sequence[str]) -> Verdict:
+    """Rules of iptables, or of nftables in its own words, that lead to both of the proxy's ports."""
+    ports = {int(port) for line in lines for port in REDIRECT.findall(line)}
+    lacking = [f"{what} TCP (to port {port})" for port, what in PROXY_PORTS.items() if port not in ports]
+    if lacking:
+        told = next((line for line in lines if "ermission" in line or "not found" in line), "")
+        return Verdict(False, f"found no rule that redirects {' and '.join(lacking)}{told and ': ' + told.strip()}")
+    return Verdict(True, f"TCP is redirected to ports {', '.join(map(str, PROXY_PORTS))}")
 
 
 def judge_servers(action: Servers, table: Table) -> Verdict:

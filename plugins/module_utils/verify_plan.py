@@ -46,6 +46,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify_plan_mesh im
     mesh_mtls,
     mesh_outside,
     mesh_plain,
+    mesh_rules,
     mesh_strict,
 )
 from ansible_collections.twinstack.core.plugins.module_utils.verify_plan_seen import (
@@ -99,6 +100,7 @@ def plan(
         egress,
         large_packet,
         kube_proxy,
+        mesh_rules,
         mesh_mtls,
         mesh_plain,
         mesh_strict,

@@ -17,6 +17,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify_model import
     Known,
     Node,
     Probe,
+    Redirects,
     Service,
 )
 from ansible_collections.twinstack.core.plugins.module_utils.verify_objects import CLUSTER_IP_SERVICES, SERVICE_PORT
@@ -51,6 +52,22 @@ def _mesh_probe(
         action=action,
         address=address,
     )
+
+
+def mesh_rules(scope: Scope) -> Iterator[Probe]:
+    """istio-cni made its rules of the family in the pod. Without them the family goes around the proxy, unseen."""
+    for family in FAMILIES:
+        for node in scope.mesh_nodes():
+            yield Probe(
+                id=f"mesh-rules/{family}/{node.name}/proxy",
+                group="mesh-rules",
+                title=f"rules in a pod on {node.name} that lead to its proxy",
+                family=family,
+                source=node.name,
+                target="proxy",
+                runner=f"{MESH}/{node.name}",
+                action=Redirects(family),
+            )
 
 
 def mesh_mtls(scope: Scope) -> Iterator[Probe]:

@@ -2,7 +2,8 @@
 
 The shell may be in a pod or on the controller; it needs a POSIX sh, curl, and dig or drill; ping is a bonus. Its
 answer is lines of ``<file>:<text>``, where the file tells the probe: b1 is the answer to request 1, q2 the output of
-question 2, p3 that of ping 3, ``curl`` what curl wrote about every request, ``ip_vs`` the kernel's table.
+question 2, p3 that of ping 3, r4 the packet filter's rules for probe 4,
+``curl`` what curl wrote about every request, ``ip_vs`` the kernel's table.
 """
 
 from __future__ import annotations
@@ -10,7 +11,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 
-from ansible_collections.twinstack.core.plugins.module_utils.verify_model import Action, Fetch, Ping, Query, family_of
+from ansible_collections.twinstack.core.plugins.module_utils.verify_model import (
+    Action,
+    Fetch,
+    Ping,
+    Query,
+    Redirects,
+    family_of,
+)
 
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 LARGE_BYTES = 131072  # some ninety full-size packets each way: enough for a path MTU black hole to show
@@ -20,6 +28,7 @@ TOKEN_MARK = "@TOKEN@"
 END_MARK = "@END@"
 # Bytes of headers around the payload of an echo request: IP + ICMP.
 ECHO_OVERHEAD = {"IPv4": 20 + 8, "IPv6": 40 + 8}
+IPTABLES = {"IPv4": "iptables", "IPv6": "ip6tables"}
 # What curl reports per request, tab separated, after the probe's number.
 CURL_FIELDS = (
     "http_code",
@@ -72,15 +81,22 @@ echo_request() {
   echo "mtu $mtu"
   ping "$1" -n -c 1 -W 1 -M do -s $((mtu - $3)) "$2" 2>&1
 }
+rules() {
+  for save in "$1-save" "$1-legacy-save"; do
+    if command -v "$save" >/dev/null 2>&1; then "$save" -t nat || "$save"; fi
+  done
+  if command -v nft >/dev/null 2>&1; then nft list ruleset inet; fi
+}
 while read -r what key a b c e; do
   case $what in
     Q) question "$a" "$b" "$c" "$key" >"q$key" 2>&1 & ;;
     P) echo_request "$a" "$b" "$c" "$e" "$key" >"p$key" 2>&1 & ;;
+    R) rules "$a" >"r$key" 2>&1 & ;;
   esac
 done <in
 wait
 cat /proc/net/ip_vs >ip_vs 2>/dev/null
-grep -H '' curl curl_errors ip_vs b* q* p* 2>/dev/null
+grep -H '' curl curl_errors ip_vs b* q* p* r* 2>/dev/null
 echo @END@
 """
 SCRIPT = _TEMPLATE.replace("@ACCOUNT@", SERVICE_ACCOUNT).replace("@LARGE@", str(LARGE_BYTES)).strip()
@@ -106,6 +122,8 @@ def batch(actions: Mapping[int, Action]) -> str:
             family = family_of(item.address)
             own = "own" if item.own_mtu else "route"
             lines.append(f"P {key} -{family[-1]} {item.address} {ECHO_OVERHEAD[family]} {own}")
+        elif isinstance(item, Redirects):
+            lines.append(f"R {key} {IPTABLES[item.family]}")
     return "\n".join([*lines, END_MARK, ""])
 
 

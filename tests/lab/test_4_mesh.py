@@ -98,6 +98,7 @@ def test_ipv6_that_goes_around_the_proxies_is_told(lab: Lab) -> None:
     finally:
         lab.play("playbooks/mesh.yml")
     assert found == {
+        ("mesh-rules", "IPv6"): WORKERS,
         ("mesh-mtls", "IPv6"): WORKERS,
         ("mesh-plain", "IPv6"): WORKERS,
         ("mesh-strict", "IPv6"): {"cp1", *WORKERS},

@@ -21,10 +21,11 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify_model import
     Fetch,
     Known,
     Outside,
+    Redirects,
     Verdict,
 )
 from ansible_collections.twinstack.core.plugins.module_utils.verify_observe import observe
-from ansible_collections.twinstack.core.plugins.module_utils.verify_parse import Request, judge_fetch
+from ansible_collections.twinstack.core.plugins.module_utils.verify_parse import Request, judge_fetch, judge_redirects
 from ansible_collections.twinstack.core.plugins.module_utils.verify_plan import plan
 from ansible_collections.twinstack.core.plugins.module_utils.verify_scope import Plan
 from ansible_collections.twinstack.core.plugins.module_utils.verify_script import batch, curl_config
@@ -80,7 +81,9 @@ def test_every_group_is_probed_alike_in_both_families(group: str) -> None:
     }
     assert shapes["IPv4"] == shapes["IPv6"] != []
     for probe in todo.probes:
-        if probe.group == group:
+        if probe.group == group and group == "mesh-rules":
+            assert probe.action == Redirects(probe.family)
+        elif probe.group == group:
             assert isinstance(probe.action, Fetch)
             assert ("[" in probe.action.url) is (probe.family == "IPv6"), probe.id
 
@@ -91,7 +94,7 @@ def test_a_mesh_whose_pods_were_never_made_is_not_small_and_green() -> None:
     todo = planned(raw)
     assert {probe.id for probe in todo.probes} == {probe.id for probe in planned(raw_mesh()).probes}
     for probe in todo.probes:
-        if probe.group in ("mesh-mtls", "mesh-plain", "mesh-outside", "mesh-gateway"):
+        if probe.group in ("mesh-rules", "mesh-mtls", "mesh-plain", "mesh-outside", "mesh-gateway"):
             assert isinstance(probe.action, Known) and not probe.action.ok, probe.id
 
 
@@ -114,6 +117,27 @@ ANSWERED = Request(200, 0, 1.0, "10.244.2.6", "10.96.9.1", 0, 1, "")
 )
 def test_only_a_broken_connection_is_a_refusal(told: Request, ok: bool) -> None:
     assert judge_fetch(Fetch("http://x/", refused=True), told, [], {}).ok is ok
+
+
+OUT = "-A ISTIO_REDIRECT -p tcp -j REDIRECT --to-ports 15001"
+IN = "-A ISTIO_IN_REDIRECT -p tcp -j REDIRECT --to-ports 15006"
+
+
+@pytest.mark.parametrize(
+    ("rules", "lacking"),
+    [
+        ([OUT, IN], ""),
+        (["meta l4proto tcp redirect to :15001", "meta l4proto tcp redirect to :15006"], ""),
+        ([OUT], "inbound TCP (to port 15006)"),
+        ([IN, "-A ISTIO_OUTPUT -p tcp --dport 15001 -j RETURN"], "outbound TCP (to port 15001)"),
+        (["iptables-save: Permission denied (you must be root)"], "Permission denied"),
+        ([], "outbound TCP (to port 15001) and inbound TCP (to port 15006)"),
+    ],
+)
+def test_rules_of_a_family_lead_to_both_of_the_proxys_ports(rules: list[str], lacking: str) -> None:
+    found = judge_redirects(rules)
+    assert found.ok is not bool(lacking)
+    assert lacking in found.detail
 
 
 def test_an_answer_must_hold_what_the_proxies_add() -> None:
