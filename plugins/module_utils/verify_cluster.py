@@ -239,6 +239,15 @@ class Api:
                     *ISTIO, space, plural, item, _request_timeout=REQUEST_SECONDS
                 )
 
+    def agents_run(self, own: str) -> bool:
+        """A cheap hint, asked for often: whether the verification has pods, and all that it has run."""
+        found = [
+            item["status"].get("phase")
+            for space in (own, *((mesh_namespace(own),) if self.mesh_revision else ()))
+            for item in _plain(self._core.list_namespaced_pod, (space,))["items"]
+        ]
+        return bool(found) and all(phase == "Running" for phase in found)
+
     def _wait_for_service_account(self, name: str) -> None:
         """Pods made before these two exist are refused, or wait for kubelet's next try."""
 

@@ -34,6 +34,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify_script impor
 BATCH_SECONDS = 60.0  # longest time for one shell's whole batch
 ENDPOINTS_SECONDS = 10.0
 AGAIN_SECONDS = 1.0
+LOOK_SECONDS = 5.0  # a look asks for everything; on a small control plane it takes a second or two
 TRAFFIC_GROUP = "mesh-mtls"
 MOST_SHELLS = 32
 
@@ -115,6 +116,7 @@ def _probe(api: Api, settings: Settings, clock: Clock) -> tuple[Plan, dict[str, 
         lambda: observe(api.observe(settings.namespace, settings.name, problems)),
         settings.namespace,
         settings.start_seconds,
+        lambda: api.agents_run(settings.namespace),
     )
     clock.lap("start")
     agents = cluster.agents
@@ -142,11 +144,22 @@ def _probe(api: Api, settings: Settings, clock: Clock) -> tuple[Plan, dict[str, 
         return todo, verdicts, cluster
 
 
-def wait_for_agents(look: Callable[[], Cluster], namespace: str, seconds: float) -> Cluster:
-    """The cluster as soon as every agent on a ready node runs and is an endpoint, or as it is when time is up."""
+def wait_for_agents(
+    look: Callable[[], Cluster], namespace: str, seconds: float, hint: Callable[[], bool] = lambda: True
+) -> Cluster:
+    """The cluster as soon as every agent on a ready node runs and is an endpoint, or as it is when time is up.
+
+    hint: cheap; while it says no, there is a look only now and then, because looking takes the API server from those
+    that start the agents.
+    """
     seen: list[Cluster] = []
+    next_look = time.monotonic() + LOOK_SECONDS
 
     def running() -> bool:
+        nonlocal next_look
+        if not hint() and time.monotonic() < next_look:
+            return False
+        next_look = time.monotonic() + LOOK_SECONDS
         seen[:] = [look()]
         ready = {node.name for node in seen[0].nodes if node.ready}
         return all(agent.running for agent in seen[0].agents.values() if agent.node in ready)
@@ -156,6 +169,7 @@ def wait_for_agents(look: Callable[[], Cluster], namespace: str, seconds: float)
         return endpoints_complete(seen[0], namespace)
 
     wait_until(running, seconds)
+    seen = seen or [look()]
     if not endpoints_complete(seen[0], namespace):
         wait_until(reachable, ENDPOINTS_SECONDS)
     return seen[0]

@@ -267,6 +267,29 @@ def test_only_ready_nodes_are_waited_for() -> None:
     assert not cluster.agents["pod/worker2"].running
 
 
+def test_while_the_hint_says_no_there_is_hardly_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong hint only delays: when time is up, or now and then, the cluster itself is asked."""
+    asked: list[str] = []
+
+    def hint() -> bool:
+        asked.append("hint")
+        return len(asked) > 3
+
+    def look() -> Any:
+        asked.append("look")
+        return sample_cluster()
+
+    wait_for_agents(look, NAMESPACE, 30, hint)
+    assert asked == ["hint"] * 4 + ["look"]
+    asked.clear()
+    monkeypatch.setattr(verify_run, "LOOK_SECONDS", 0.5)
+    assert wait_for_agents(look, NAMESPACE, 30, lambda: False).agents
+    assert asked == ["look"]
+    asked.clear()
+    assert wait_for_agents(look, NAMESPACE, 0, lambda: False).agents
+    assert asked == ["look"]
+
+
 # --- the report -----------------------------------------------------------------------------------------------
 
 
