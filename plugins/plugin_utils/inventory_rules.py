@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding
 from ansible_collections.twinstack.core.plugins.plugin_utils import (
     mesh_rules,
+    observability_rules,
     role_options,
     tenant_rules,
     versions,
@@ -143,6 +144,7 @@ def check(inventory: Inventory, rules: Rules) -> list[Finding]:
     findings += _versions(inventory, settings, rules)
     findings += mesh_rules.check_mesh(settings, inventory.where)
     findings += tenant_rules.check_tenants(settings, rules.declared.defaults, inventory.where)
+    findings += observability_rules.check_observability(settings, rules.declared.defaults, inventory.where)
     return sorted(set(findings))
 
 

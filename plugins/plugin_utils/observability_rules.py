@@ -1,0 +1,72 @@
+"""What an inventory may say about Prometheus and about tracing. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
+from typing import Any
+
+from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding
+
+SAMPLING = "istio_trace_sampling_percent"
+RETENTION, VOLUME, PATH = "prometheus_retention_size", "prometheus_storage_size", "prometheus_storage_path"
+DURATIONS = ("prometheus_retention_time", "prometheus_scrape_interval")
+# Prometheus' durations (prometheus/common, model.ParseDuration): every unit at most once, the largest first.
+DURATION = re.compile("".join(rf"(?:(\d+){unit})?" for unit in ("y", "w", "d", "h", "m(?!s)", "s", "ms")))
+# Prometheus' sizes count in powers of 1024, whatever they are called (alecthomas/units, Base2Bytes).
+SIZE = re.compile(r"(\d+)([KMGTPE]?)i?B")
+# Kubernetes' quantities: binary units end with i, decimal ones do not.
+QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(?:([KMGTPE])i|([kMGTPE]))?")
+POWERS = "KMGTPE"
+Where = Callable[[str], str]
+
+
+def retention_bytes(text: str) -> int | None:
+    """Bytes of a size as Prometheus reads it, ``4GB``; None when it is none."""
+    found = SIZE.fullmatch(text)
+    return int(found[1]) * 1024 ** (POWERS.index(found[2]) + 1 if found[2] else 0) if found else None
+
+
+def quantity_bytes(text: str) -> int | None:
+    """Bytes of a Kubernetes quantity, ``5Gi`` or ``5G``; None when it is none."""
+    found = QUANTITY.fullmatch(text)
+    if not found:
+        return None
+    unit = found[2] or (found[3] or "").upper()
+    base = 1024 if found[2] else 1000
+    return int(Fraction(found[1]) * base ** (POWERS.index(unit) + 1 if unit else 0))
+
+
+def is_duration(text: str) -> bool:
+    """Whether Prometheus takes a text as a duration, and one above nothing."""
+    found = DURATION.fullmatch(text)
+    return found is not None and any(int(number) for number in found.groups() if number)
+
+
+def check_observability(settings: Mapping[str, Any], defaults: Mapping[str, Any], where: Where) -> Iterator[Finding]:
+    """settings: of the right types; defaults: of all roles; where: the file that sets a variable."""
+    sampling = settings.get(SAMPLING)
+    if sampling is not None and not 0 <= float(sampling) <= 100:
+        yield Finding(where(SAMPLING), SAMPLING, str(sampling), "a percentage, 0 to 100")
+    for name in DURATIONS:
+        if name in settings and not is_duration(str(settings[name])):
+            yield Finding(where(name), name, str(settings[name]), "a duration above 0 such as 15s, 12h or 7d")
+    path = settings.get(PATH)
+    if path is not None and not str(path).startswith("/"):
+        yield Finding(where(PATH), PATH, str(path), "a folder on the host, beginning with /")
+    yield from _sizes(settings, defaults, where)
+
+
+def _sizes(settings: Mapping[str, Any], defaults: Mapping[str, Any], where: Where) -> Iterator[Finding]:
+    """Both sizes are sizes, and what is kept is less than the volume: what is newest is written beside it."""
+    kept_text, volume_text = (str(settings.get(name, defaults.get(name))) for name in (RETENTION, VOLUME))
+    kept, volume = retention_bytes(kept_text), quantity_bytes(volume_text)
+    if not kept:
+        yield Finding(where(RETENTION), RETENTION, kept_text, "a size above 0 such as 512MB or 4GB")
+    if not volume:
+        yield Finding(where(VOLUME), VOLUME, volume_text, "a size above 0 such as 5Gi")
+    if kept and volume and kept >= volume:
+        found = f"{kept_text}, {kept} bytes"
+        expected = f"less than {VOLUME}, {volume_text}, {volume} bytes"
+        yield Finding(where(RETENTION if RETENTION in settings else VOLUME), RETENTION, found, expected)
