@@ -8,6 +8,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.twinstack.core.plugins.module_utils import image_store
 from ansible_collections.twinstack.core.plugins.plugin_utils import bundle_index
 
 MODULE = "twinstack.core.images"
@@ -36,7 +37,7 @@ class ActionModule(ActionBase):
         image_set = artifacts[name]
         wanted = {image["name"]: image["digest"] for image in image_set["images"]}
         known = arguments.get("known") or {}
-        if not arguments.get("wait", False) and all(known.get(key) == digest for key, digest in wanted.items()):
+        if not arguments.get("wait", False) and not image_store.lacking(wanted, known):
             result.update(changed=False, lacking=[], damaged=[], running=False, present=known)
             return result
         sent = {"wanted": wanted, "wait": arguments.get("wait", False), "timeout": arguments.get("timeout", 300)}

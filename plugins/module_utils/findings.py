@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
+
+Where = Callable[[str], str]  # the file that sets a variable, by its name
 
 
 @dataclass(frozen=True, order=True)

@@ -83,7 +83,7 @@ echo_request() {
 }
 rules() {
   for save in "$1-save" "$1-legacy-save"; do
-    if command -v "$save" >/dev/null 2>&1; then "$save" -t nat || "$save"; fi
+    if command -v "$save" >/dev/null 2>&1; then "$save" -t nat; fi
   done
   if command -v nft >/dev/null 2>&1; then nft list ruleset inet; fi
 }

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding
+from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding, Where
 from ansible_collections.twinstack.core.plugins.plugin_utils.addresses import shown
 
 REVISIONS = "istio_revisions"
@@ -16,7 +16,6 @@ FIELDS = ("name", "default", "build", "settings")
 BUILD_FIELDS = ("hub", "tag", "istioctl")  # plain_envoy beside them is optional
 # It becomes part of names such as istio-sidecar-injector-NAME and of a label's value.
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
-Where = Callable[[str], str]
 
 
 def check_mesh(settings: Mapping[str, Any], where: Where) -> Iterator[Finding]:

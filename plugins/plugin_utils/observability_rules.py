@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from fractions import Fraction
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding
+from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding, Where
+from kubernetes.utils.quantity import parse_quantity
 
 SAMPLING = "istio_trace_sampling_percent"
 RETENTION, VOLUME, PATH = "prometheus_retention_size", "prometheus_storage_size", "prometheus_storage_path"
@@ -16,10 +16,7 @@ DURATIONS = ("prometheus_retention_time", "prometheus_scrape_interval")
 DURATION = re.compile("".join(rf"(?:(\d+){unit})?" for unit in ("y", "w", "d", "h", "m(?!s)", "s", "ms")))
 # Prometheus' sizes count in powers of 1024, whatever they are called (alecthomas/units, Base2Bytes).
 SIZE = re.compile(r"(\d+)([KMGTPE]?)i?B")
-# Kubernetes' quantities: binary units end with i, decimal ones do not.
-QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(?:([KMGTPE])i|([kMGTPE]))?")
 POWERS = "KMGTPE"
-Where = Callable[[str], str]
 
 
 def retention_bytes(text: str) -> int | None:
@@ -29,13 +26,12 @@ def retention_bytes(text: str) -> int | None:
 
 
 def quantity_bytes(text: str) -> int | None:
-    """Bytes of a Kubernetes quantity, ``5Gi`` or ``5G``; None when it is none."""
-    found = QUANTITY.fullmatch(text)
-    if not found:
+    """Bytes of a Kubernetes quantity, ``5Gi`` or ``5G``; None when it is none above nothing."""
+    try:
+        found = parse_quantity(text)
+    except ValueError:
         return None
-    unit = found[2] or (found[3] or "").upper()
-    base = 1024 if found[2] else 1000
-    return int(Fraction(found[1]) * base ** (POWERS.index(unit) + 1 if unit else 0))
+    return int(found) if found.is_finite() and found > 0 else None
 
 
 def is_duration(text: str) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding
+from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding, Where
 from ansible_collections.twinstack.core.plugins.plugin_utils import certificates
 from ansible_collections.twinstack.core.plugins.plugin_utils.addresses import shown
 
@@ -38,7 +38,6 @@ RESERVED_BEGINNINGS = ("kube-", "twinstack-")
 MTLS_MODES = ("STRICT", "PERMISSIVE", "DISABLE")
 SERVICE_TYPES = ("NodePort", "LoadBalancer")
 PROTOCOLS = ("HTTP", "HTTPS", "TLS", "TCP", "GRPC", "HTTP2")
-Where = Callable[[str], str]
 
 
 def check_tenants(settings: Mapping[str, Any], defaults: Mapping[str, Any], where: Where) -> Iterator[Finding]:
