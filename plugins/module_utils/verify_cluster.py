@@ -122,6 +122,18 @@ class Api:
             "service_cidrs": self._service_cidrs(),
         }
 
+    def everything(self) -> dict[str, Any]:
+        """The input of `standing`: what a proof of the whole cluster is about."""
+        return {
+            "nodes": _plain(self._core.list_node)["items"],
+            "namespaces": _plain(self._core.list_namespace)["items"],
+            "pods": _plain(self._core.list_pod_for_all_namespaces)["items"],
+            "services": _plain(self._core.list_service_for_all_namespaces)["items"],
+            "slices": _plain(self._slices.list_endpoint_slice_for_all_namespaces)["items"],
+            "policies": _plain(self._networking.list_network_policy_for_all_namespaces)["items"],
+            "pools": self._pools() or [],
+        }
+
     def _read_gateways(self) -> list[dict[str, Any]]:
         """Services of tenants' gateways, each with the certificate of its Secret as ``certificate``."""
         selector = f"{PART_LABEL}=tenants"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.twinstack.core.plugins.module_utils import standing
 from ansible_collections.twinstack.core.plugins.module_utils.verify_cluster import API_ERRORS, Api, wait_until
 from ansible_collections.twinstack.core.plugins.module_utils.verify_conclude import conclude
 from ansible_collections.twinstack.core.plugins.module_utils.verify_model import (
@@ -86,8 +87,9 @@ def verify(api: Api, settings: Settings, create: bool) -> tuple[dict[str, Any], 
     finally:
         left = api.remove(settings.remove_seconds)
         clock.lap("remove")
+    state = standing.digest(api.everything())
     report = conclude(todo, verdicts, cluster, started, time.monotonic() - begun)
-    return report | {"topology": drawn, "phases": clock.laps}, left
+    return report | {"topology": drawn, "phases": clock.laps, "state": state}, left
 
 
 class Clock:

@@ -11,9 +11,15 @@ description:
   - Runs on the controller. Whether failed probes fail the play is the caller's decision.
 options:
   report:
-    description: What M(twinstack.core.verify) returned.
+    description: What M(twinstack.core.verify) returned. Without it the last report is written again with O(ways).
     type: dict
-    required: true
+  ways:
+    description: Ways that every host has tried because the last proof still stands.
+    type: list
+    elements: dict
+  hosts:
+    description: Number of hosts that have tried O(ways).
+    type: int
   dest:
     description: Folder to write to.
     type: path

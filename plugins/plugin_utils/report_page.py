@@ -52,8 +52,18 @@ def summary(report: Mapping[str, Any]) -> str:
     for probe in report["probes"]:
         if not probe["ok"]:
             lines.append(f"FAILED {probe['id']}: {probe['detail']}. Try: {probe['next']}")
+    lines += [again(report)] if again(report) else []
     lines += [f"not probed: {item['group']}: {item['reason']}" for item in report["skipped"]]
     return "\n".join(lines)
+
+
+def again(report: Mapping[str, Any]) -> str:
+    """That a proof still stands, in words; empty for one that is new."""
+    seen = report.get("again")
+    if not seen:
+        return ""
+    counts = " and ".join(f"{count} {family}" for family, count in seen["ways"].items())
+    return f"proven {report['started']}; seen {seen['seen']}: nothing has changed since, {counts} ways work"
 
 
 def junit(report: Mapping[str, Any]) -> bytes:
@@ -141,9 +151,9 @@ def _words(value: Any) -> str:
     return ", ".join(str(part) for part in value) if isinstance(value, (list, tuple)) else str(value)
 
 
-def page(report: Mapping[str, Any], phases: Sequence[Mapping[str, Any]] = ()) -> str:
-    """The whole page, which needs nothing but itself. phases: name and seconds of each phase of the run so far; those
-    of the verification itself follow them.
+def page(report: Mapping[str, Any]) -> str:
+    """The whole page, which needs nothing but itself. report: with ``run``, name and seconds of each phase of the run,
+    which those of the verification itself follow.
     """
     probes = report["probes"]
     failed = [probe for probe in probes if not probe["ok"]]
@@ -155,6 +165,7 @@ def page(report: Mapping[str, Any], phases: Sequence[Mapping[str, Any]] = ()) ->
         "<meta name=viewport content='width=device-width'>",
         f"<style>{STYLE}</style><h1>{escape(report['cluster'])}</h1>",
         f'<p class="verdict {"ok" if report["ok"] else "bad"}">{verdict}</p>',
+        f"<p>{escape(again(report))}</p>" if again(report) else "",
         f"<p class=dim>{escape(report['started'])}, {report['seconds']:.0f} s<br>{escape(versions)}<br>",
         f"{escape(settings)}</p>",
     ]
@@ -185,6 +196,7 @@ def page(report: Mapping[str, Any], phases: Sequence[Mapping[str, Any]] = ()) ->
     parts += [f"<p class=dim>not probed: {escape(i['group'])}: {escape(i['reason'])}</p>" for i in report["skipped"]]
     parts.append(_nodes(report))
     own = [{"name": f"verification: {name}", "seconds": took} for name, took in report.get("phases", {}).items()]
-    if phases or own:
-        parts.append(_times([*phases, *own]))
+    phases = [*report.get("run", []), *own]
+    if phases:
+        parts.append(_times(phases))
     return "".join(parts) + "</html>\n"

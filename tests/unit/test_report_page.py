@@ -113,7 +113,7 @@ def test_the_page_is_one_well_formed_file_with_the_failure_and_what_to_do() -> N
 
 def test_the_page_shows_where_the_time_went() -> None:
     phases = [{"name": "Hosts <a>", "seconds": 12.34}, {"name": "Network", "seconds": 30.0}]
-    page = report_page.page(GOOD, phases)
+    page = report_page.page(GOOD | {"run": phases})
     assert "Hosts &lt;a&gt;" in page
     assert "12.3 s" in page
 
@@ -124,9 +124,22 @@ def test_the_action_writes_all_three(tmp_path: Path, playbook: Callable[..., Run
     (tmp_path / "play.yml").write_text(json.dumps(play), encoding="utf-8")
     done = playbook("-i", "localhost,", tmp_path / "play.yml").succeeded()
     assert "FAILED pod-pod/IPv6/2" in done.output
-    assert json.loads((tmp_path / "out/report.json").read_text()) == BAD
+    assert json.loads((tmp_path / "out/report.json").read_text()) == BAD | {"run": []}
     assert (tmp_path / "out/report.xml").read_bytes().startswith(b"<?xml")
     assert "probes failed" in (tmp_path / "out/report.html").read_text()
+
+
+def test_a_proof_that_stands_says_when_it_was_seen_again(tmp_path: Path, playbook: Callable[..., Run]) -> None:
+    """The last report is written again with what was looked at, per family, and its probes stay."""
+    (tmp_path / "report.json").write_text(json.dumps(GOOD), encoding="utf-8")
+    ways = [{"family": "IPv4"}, {"family": "IPv6"}, {"family": "IPv6"}]
+    task = {"name": "R", "twinstack.core.report": {"ways": ways, "hosts": 3, "dest": str(tmp_path)}}
+    play = [{"name": "P", "hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [task]}]
+    (tmp_path / "play.yml").write_text(json.dumps(play), encoding="utf-8")
+    done = playbook("-i", "localhost,", tmp_path / "play.yml").succeeded()
+    assert "nothing has changed since, 3 IPv4 and 6 IPv6 ways work" in done.output
+    assert json.loads((tmp_path / "report.json").read_text())["probes"] == GOOD["probes"]
+    assert "3 IPv4 and 6 IPv6 ways" in (tmp_path / "report.html").read_text()
 
 
 def test_phases_come_from_the_run_that_goes_on(tmp_path: Path) -> None:
@@ -142,7 +155,8 @@ def test_phases_come_from_the_run_that_goes_on(tmp_path: Path) -> None:
 def test_the_verification_says_where_its_own_time_went() -> None:
     """After the phases of the run, on the same scale."""
     page = report_page.page(
-        report(probe(1, "IPv4", True)) | {"phases": {"start": 12.5, "probe": 3.0}}, [{"name": "Hosts", "seconds": 25.0}]
+        report(probe(1, "IPv4", True))
+        | {"phases": {"start": 12.5, "probe": 3.0}, "run": [{"name": "Hosts", "seconds": 25.0}]}
     )
     rows = re.findall(r"<tr><td>([^<]+)</td><td>([^<]+)</td><td><span class=bar style=\"width:([\d.]+)%", page)
     assert rows == [

@@ -1,0 +1,156 @@
+"""standing: when a proof stands, and what is tried again."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ansible_collections.twinstack.core.plugins.module_utils import standing
+
+READY = {"type": "Ready", "status": "True", "lastHeartbeatTime": "1", "lastTransitionTime": "0"}
+HTTP = {"name": "http", "port": 80, "nodePort": 30080}
+RAW: dict[str, Any] = {
+    "namespaces": [
+        {"metadata": {"name": "kube-system"}},
+        {"metadata": {"name": "tenant"}},
+        {"metadata": {"name": "twinstack-verify", "labels": {"twinstack.core/verify": "true"}}},
+    ],
+    "nodes": [
+        {
+            "metadata": {"uid": "n1"},
+            "spec": {"podCIDRs": ["10.0.0.0/24", "fd00::/64"]},
+            "status": {
+                "nodeInfo": {"bootID": "b1"},
+                "addresses": [
+                    {"type": "InternalIP", "address": "192.0.2.1"},
+                    {"type": "InternalIP", "address": "2001:db8::1"},
+                    {"type": "Hostname", "address": "one"},
+                ],
+                "conditions": [
+                    {"type": "Ready", "status": "True", "lastHeartbeatTime": "1", "lastTransitionTime": "0"}
+                ],
+            },
+        }
+    ],
+    "pods": [
+        {
+            "metadata": {"namespace": "kube-system", "name": "dns", "uid": "p1"},
+            "spec": {},
+            "status": {
+                "phase": "Running",
+                "podIPs": [{"ip": "10.0.0.5"}, {"ip": "fd00::5"}],
+                "containerStatuses": [{"name": "dns", "restartCount": 0, "ready": True}],
+            },
+        },
+        {
+            "metadata": {"namespace": "kube-system", "name": "proxy", "uid": "p2"},
+            "spec": {"hostNetwork": True},
+            "status": {"phase": "Running", "podIPs": [{"ip": "192.0.2.1"}]},
+        },
+        {
+            "metadata": {"namespace": "tenant", "name": "web", "uid": "p3"},
+            "spec": {},
+            "status": {"phase": "Running", "podIPs": [{"ip": "10.0.0.6"}, {"ip": "fd00::6"}]},
+        },
+    ],
+    "services": [
+        {
+            "metadata": {"namespace": "kube-system", "name": "dns", "uid": "s1"},
+            "spec": {
+                "clusterIPs": ["10.1.0.10", "fd01::a"],
+                "ports": [
+                    {"name": "tcp", "port": 53, "protocol": "TCP"},
+                    {"name": "udp", "port": 53, "protocol": "UDP"},
+                    {"name": "nobody", "port": 9},
+                ],
+            },
+        },
+        {
+            "metadata": {"namespace": "tenant", "name": "gateway", "uid": "s2"},
+            "spec": {
+                "clusterIPs": ["10.1.0.11", "fd01::b"],
+                "ports": [{"name": "http", "port": 80, "nodePort": 30080}],
+            },
+        },
+    ],
+    "slices": [
+        {
+            "metadata": {"namespace": space, "labels": {"kubernetes.io/service-name": name}},
+            "addressType": family,
+            "endpoints": [{"conditions": {"ready": True}}],
+            "ports": [{"name": port}],
+        }
+        for space, name, port in (("kube-system", "dns", "tcp"), ("tenant", "gateway", "http"))
+        for family in ("IPv4", "IPv6")
+    ],
+    "policies": [{"metadata": {"namespace": "tenant", "name": "deny", "uid": "q1", "generation": 1}}],
+    "pools": [{"metadata": {"name": "default"}, "spec": {"cidr": "10.0.0.0/16"}}],
+}
+
+
+def changed(change: Callable[[dict[str, Any]], Any]) -> str:
+    """The digest after a change."""
+    raw = copy.deepcopy(RAW)
+    change(raw)
+    return standing.digest(raw)
+
+
+def test_what_only_tells_the_time_or_comes_and_goes_with_a_verification_is_no_change() -> None:
+    same = standing.digest(RAW)
+    own = {"metadata": {"namespace": "twinstack-verify", "name": "a", "uid": "x"}, "spec": {}, "status": {}}
+    assert changed(lambda raw: raw["nodes"][0]["status"]["conditions"][0].update(lastHeartbeatTime="2")) == same
+    assert changed(lambda raw: raw["pods"].insert(0, own)) == same
+    assert changed(lambda raw: raw["pods"].reverse()) == same
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda raw: raw["nodes"][0]["status"]["nodeInfo"].update(bootID="b2"),
+        lambda raw: raw["nodes"][0]["status"]["conditions"][0].update(lastTransitionTime="5"),
+        lambda raw: raw["nodes"][0]["spec"].update(podCIDRs=["10.0.0.0/24"]),
+        lambda raw: raw["nodes"].pop(),
+        lambda raw: raw["pods"][0]["status"]["containerStatuses"][0].update(restartCount=1),
+        lambda raw: raw["pods"][0]["status"]["podIPs"].pop(),
+        lambda raw: raw["services"][0]["spec"]["clusterIPs"].pop(),
+        lambda raw: raw["pools"].clear(),
+        lambda raw: raw["policies"][0]["metadata"].update(generation=2),
+    ],
+)
+def test_everything_else_is_a_change(change: Callable[[dict[str, Any]], Any]) -> None:
+    assert changed(change) != standing.digest(RAW)
+
+
+def test_ways_lead_over_both_families_to_what_hosts_may_reach() -> None:
+    """Not to pods in a host's network, to UDP, to ports that nobody serves, nor behind network policies."""
+    found = [(way["name"], way["address"], way["port"]) for way in standing.ways(RAW)]
+    assert found == [
+        ("pod kube-system/dns", "10.0.0.5", 0),
+        ("pod kube-system/dns", "fd00::5", 0),
+        ("Service kube-system/dns", "10.1.0.10", 53),
+        ("Service kube-system/dns", "fd01::a", 53),
+        ("node port of tenant/gateway", "192.0.2.1", 30080),
+        ("node port of tenant/gateway", "2001:db8::1", 30080),
+    ]
+    assert [way["family"] for way in standing.ways(RAW)] == ["IPv4", "IPv6"] * 3
+
+
+def run(status: str) -> dict[str, Any]:
+    """A run that goes on, with one task that ended so."""
+    task = {"name": "T", "hosts": {"one": {"status": status}}}
+    return {"finished": False, "phases": [{"roles": [{"tasks": [task]}]}]}
+
+
+def test_a_proof_stands_only_while_nothing_has_changed() -> None:
+    good = {"ok": True, "state": "d"}
+    assert standing.why_not(good, run("ok"), "d") == ""
+    assert "no proof" in standing.why_not({}, run("ok"), "d")
+    assert "no proof" in standing.why_not(good | {"ok": False}, run("ok"), "d")
+    assert "not what it was" in standing.why_not(good, run("ok"), "e")
+    assert "not what it was" in standing.why_not({"ok": True}, run("ok"), "d"), "a report of an older version"
+    assert "T on one" in standing.why_not(good, run("changed"), "d")
+    assert "T on one" in standing.why_not(good, run("failed"), "d")
+    assert "run_report" in standing.why_not(good, {}, "d")
+    assert "run_report" in standing.why_not(good, run("ok") | {"finished": True}, "d")
