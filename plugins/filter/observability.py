@@ -34,6 +34,14 @@ def kiali_objects(settings: Mapping[str, Any]) -> list[model.Object]:
     return _objects(model.kiali, settings)
 
 
+def certificate_ends(text: str) -> dict[str, str]:
+    """Ends of the control plane's certificates by name."""
+    try:
+        return model.certificate_ends(text)
+    except ValueError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
 class FilterModule:
     """The filters of this file."""
 
@@ -43,4 +51,5 @@ class FilterModule:
             "prometheus_objects": prometheus_objects,
             "jaeger_objects": jaeger_objects,
             "kiali_objects": kiali_objects,
+            "certificate_ends": certificate_ends,
         }

@@ -13,10 +13,10 @@ from typing import Any
 
 FAMILIES = ("ipv4", "ipv6")
 ADDRESS_FLAGS = ("tentative", "dadfailed", "deprecated", "dynamic", "mngtmpaddr")
-# Kubernetes' ports and protocols page without the API's, which the inventory chooses; 4789 is VXLAN (IANA), 9099
-# Felix' health (Calico's requirements).
+# Kubernetes' ports and protocols page without the API's, which the inventory chooses; 4789 is VXLAN (IANA), 9091
+# and 9099 are Felix' metrics and health (Calico's requirements).
 PORTS: dict[str, tuple[int, ...]] = {
-    "tcp": (2379, 2380, 2381, 9099, 10248, 10249, 10250, 10256, 10257, 10259),
+    "tcp": (2379, 2380, 2381, 9091, 9099, 10248, 10249, 10250, 10256, 10257, 10259),
     "udp": (4789,),
 }
 # States of include/net/tcp_states.h as /proc/net shows them: a listening TCP socket, an unconnected UDP socket.

@@ -60,6 +60,8 @@ def next_command(probe: Probe, verdict: Verdict) -> str:
         "mesh-metrics": "kubectl get envoyfilters -n istio-system; kubectl -n observability logs deploy/prometheus",
         "mesh-trace": "kubectl get telemetries -A; kubectl -n observability logs deploy/jaeger --tail=20",
         "mesh-graph": "kubectl -n observability logs deploy/kiali --tail=20",
+        "mesh-count": f"istioctl proxy-config clusters; {REDIRECTION}{probe.source}",
+        "scrape-targets": "kubectl -n observability port-forward svc/prometheus 9090, then /targets and /alerts there",
         "kube-proxy": f"kubectl -n kube-system get pods -o wide -l k8s-app=kube-proxy; on {node}: ipvsadm -Ln",
     }
     if probe.group == "egress" and not verdict.detail.startswith("found source"):

@@ -26,10 +26,13 @@ GROUPS = (
 MESH_GROUPS = ("mesh-rules", "mesh-mtls", "mesh-plain", "mesh-strict", "mesh-outside", "mesh-gateway")
 # Only where tenants have gateways, and where the mesh is observed.
 TENANT_GROUPS = ("tenant-gateway",)
-SEEN_GROUPS = ("mesh-metrics", "mesh-trace", "mesh-graph")
-ALL_GROUPS = (*GROUPS, *MESH_GROUPS, *TENANT_GROUPS, *SEEN_GROUPS)  # in the order of the report
+COUNT_GROUPS = ("mesh-count",)
+SEEN_GROUPS = ("mesh-metrics", "mesh-trace", "mesh-graph", "scrape-targets")
+ALL_GROUPS = (*GROUPS, *MESH_GROUPS, *TENANT_GROUPS, *COUNT_GROUPS, *SEEN_GROUPS)  # in the order of the report
 # Groups that stand on Services: kube-proxy and DNS follow the API some moments later, so they are probed last.
-SERVICE_GROUPS = frozenset({"cluster-ip", "node-port", "headless", "dns", "kube-proxy", *MESH_GROUPS, *TENANT_GROUPS})
+SERVICE_GROUPS = frozenset(
+    {"cluster-ip", "node-port", "headless", "dns", "kube-proxy", *MESH_GROUPS, *TENANT_GROUPS, *COUNT_GROUPS}
+)
 
 POD = "pod"
 PEER = "peer"

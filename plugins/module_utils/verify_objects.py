@@ -25,6 +25,7 @@ CLUSTER_IP_SERVICES: dict[str, tuple[str, tuple[str, ...]]] = {
     "only-ipv4": ("SingleStack", ("IPv4",)),
     "only-ipv6": ("SingleStack", ("IPv6",)),
 }
+COUNTED_SERVICE, COUNTED = "counted", 40  # so many requests of each family, and not one more
 NODE_PORT_SERVICE = "node-port"
 HEADLESS_SERVICE = "headless"
 GATEWAY_PORT = 8080  # above 1023, so that the gateway needs no privilege
@@ -63,6 +64,7 @@ def mesh_namespace_object(name: str, revision: str) -> dict[str, Any]:
 def mesh_services() -> list[dict[str, Any]]:
     """Services with the pods in the mesh behind them, and that of the gateway."""
     result = [_service(name, policy, families, MESH) for name, (policy, families) in CLUSTER_IP_SERVICES.items()]
+    result.append(_service(COUNTED_SERVICE, "RequireDualStack", FAMILIES, MESH))
     gateway = _service(GATEWAY, "RequireDualStack", FAMILIES, GATEWAY, type="NodePort")
     gateway["spec"]["ports"][0]["targetPort"] = GATEWAY_PORT
     return [*result, gateway]

@@ -42,6 +42,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify_objects impo
     SERVICE_PORT,
 )
 from ansible_collections.twinstack.core.plugins.module_utils.verify_plan_mesh import (
+    mesh_count,
     mesh_gateway,
     mesh_mtls,
     mesh_outside,
@@ -53,6 +54,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify_plan_seen im
     mesh_graph,
     mesh_metrics,
     mesh_trace,
+    scrape_targets,
     tenant_gateway,
 )
 from ansible_collections.twinstack.core.plugins.module_utils.verify_scope import (
@@ -106,10 +108,12 @@ def plan(
         mesh_strict,
         mesh_outside,
         mesh_gateway,
+        mesh_count,
         tenant_gateway,
         mesh_metrics,
         mesh_trace,
         mesh_graph,
+        scrape_targets,
     ):
         for item in group(scope):
             if isinstance(item, Skip):

@@ -20,8 +20,17 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify_model import
     Redirects,
     Service,
 )
-from ansible_collections.twinstack.core.plugins.module_utils.verify_objects import CLUSTER_IP_SERVICES, SERVICE_PORT
-from ansible_collections.twinstack.core.plugins.module_utils.verify_plan_seen import trace_headers
+from ansible_collections.twinstack.core.plugins.module_utils.verify_objects import (
+    CLUSTER_IP_SERVICES,
+    COUNTED,
+    COUNTED_SERVICE,
+    SERVICE_PORT,
+)
+from ansible_collections.twinstack.core.plugins.module_utils.verify_plan_seen import (
+    OBSERVABILITY,
+    PROMETHEUS,
+    trace_headers,
+)
 from ansible_collections.twinstack.core.plugins.module_utils.verify_scope import ANY, Scope, Skip, missing, pairs, url
 
 # What the caller's own proxy adds to an answer: whoever went around the proxy does not see it.
@@ -160,3 +169,16 @@ def mesh_gateway(scope: Scope) -> Iterator[Probe]:
                 action=action,
                 address=address,
             )
+
+
+def mesh_count(scope: Scope) -> Iterator[Probe]:
+    """So many requests of each family to a Service that nobody else asks; mesh-metrics looks for their number."""
+    if f"{OBSERVABILITY}/{PROMETHEUS[0]}" not in scope.cluster.services:
+        return
+    service = scope.mesh_service(COUNTED_SERVICE)
+    for family in FAMILIES:
+        for node in scope.mesh_nodes()[:1]:
+            for number in range(COUNTED):
+                title = f"request {number + 1} of {COUNTED} that are counted"
+                probe = _mesh_probe("mesh-count", family, node, MESH, service, title, ANY, "/hostname")
+                yield replace(probe, id=f"{probe.id}/{number + 1}")

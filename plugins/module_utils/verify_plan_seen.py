@@ -19,7 +19,11 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify_model import
     Probe,
     TenantGateway,
 )
-from ansible_collections.twinstack.core.plugins.module_utils.verify_objects import mesh_namespace
+from ansible_collections.twinstack.core.plugins.module_utils.verify_objects import (
+    COUNTED,
+    COUNTED_SERVICE,
+    mesh_namespace,
+)
 from ansible_collections.twinstack.core.plugins.module_utils.verify_scope import Scope, missing, pairs, url
 
 OBSERVABILITY = "observability"
@@ -103,9 +107,18 @@ def mesh_metrics(scope: Scope) -> Iterator[Probe]:
             }
             selector = ",".join(f'{name}="{value}"' for name, value in wanted.items())
             query = f"sum by (ip_family) (istio_requests_total{{{selector}}})"
-            path = f"/api/v1/query?query={quote(query, safe='')}"
             title = f"requests by {family} counted by the {reporter}'s proxy"
-            yield from _seen(scope, "mesh-metrics", family, reporter, title, PROMETHEUS, path, (f'"{family}"',))
+            yield from _seen(
+                scope, "mesh-metrics", family, reporter, title, PROMETHEUS, _query(query), (f'"{family}"',)
+            )
+        # Not at the called proxy: between the proxies there is one family, whatever the caller used.
+        selector = (
+            f'reporter="source",destination_service_name="{COUNTED_SERVICE}",destination_service_namespace="{space}"'
+        )
+        selector += f',source_canonical_revision="{scope.run}",response_code="200",ip_family="{family}"'
+        title = f"{COUNTED} requests by {family} sent, {COUNTED} counted"
+        path = _query(f"sum(istio_requests_total{{{selector}}})")
+        yield from _seen(scope, "mesh-metrics", family, "count", title, PROMETHEUS, path, (f',"{COUNTED}"]',))
 
 
 def mesh_trace(scope: Scope) -> Iterator[Probe]:
@@ -115,6 +128,10 @@ def mesh_trace(scope: Scope) -> Iterator[Probe]:
             path = f"/api/traces/{trace_id(scope.run, family, node.name)}"
             title = f"trace of a {family} request from {node.name}, both proxies in it"
             yield from _seen(scope, "mesh-trace", family, node.name, title, JAEGER, path, SPANS)
+
+
+def _query(text: str) -> str:
+    return f"/api/v1/query?query={quote(text, safe='')}"
 
 
 SPANS = ('"outbound|80|', '"inbound|8080|')
@@ -127,6 +144,32 @@ def mesh_graph(scope: Scope) -> Iterator[Probe]:
     for family in FAMILIES:
         edges = (f'"version": "{scope.run}"', '"isMTLS": "100"')
         yield from _seen(scope, "mesh-graph", family, KIALI[0], "Kiali's graph has the edges", KIALI, path, edges)
+
+
+# Jobs of plugin_utils/observability.py: those that look at both families, and those that look at the family that the
+# first address of a pod or a node has.
+FAMILY_JOBS = ("node-families", "service-families")
+JOBS = ("proxies", "istiod", "istio-cni", "coredns", "kubelet", "pods", "felix", "api-server")
+
+
+def scrape_targets(scope: Scope) -> Iterator[Probe]:
+    """Everything that Prometheus looks at answers, in the family that it should be asked in."""
+    for family in FAMILIES:
+        nodes = f'count(up{{job="{FAMILY_JOBS[0]}",ip_family="{family}"}} == 1)'
+        title = f"every node answers Prometheus over {family}"
+        expected = f',"{len(scope.cluster.nodes)}"]'
+        yield from _seen(scope, "scrape-targets", family, "nodes", title, PROMETHEUS, _query(nodes), (expected,))
+        # A Service that has lost a family has no target of it any more: as many as there are Services, and all up.
+        watched = f'job="{FAMILY_JOBS[1]}"'
+        services = (
+            f'sum(up{{{watched},ip_family="{family}"}}) == bool scalar(count(count by (service) (up{{{watched}}})))'
+        )
+        title = f"every watched Service answers Prometheus over {family}"
+        yield from _seen(scope, "scrape-targets", family, "services", title, PROMETHEUS, _query(services), (',"1"]',))
+        for job in JOBS:
+            title = f"every target of {job} answers Prometheus"
+            path = _query(f'min(up{{job="{job}"}})')
+            yield from _seen(scope, "scrape-targets", family, job, title, PROMETHEUS, path, (',"1"]',))
 
 
 def _seen(

@@ -15,6 +15,7 @@ from ansible_collections.twinstack.core.plugins.module_utils import standing
 from ansible_collections.twinstack.core.plugins.module_utils.verify_cluster import API_ERRORS, Api, wait_until
 from ansible_collections.twinstack.core.plugins.module_utils.verify_conclude import conclude
 from ansible_collections.twinstack.core.plugins.module_utils.verify_model import (
+    GATEWAY,
     OUTSIDE,
     POD,
     SEEN_GROUPS,
@@ -25,6 +26,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify_model import
     Probe,
     Verdict,
 )
+from ansible_collections.twinstack.core.plugins.module_utils.verify_objects import SERVICE_PORT, mesh_namespace
 from ansible_collections.twinstack.core.plugins.module_utils.verify_observe import observe
 from ansible_collections.twinstack.core.plugins.module_utils.verify_outside import listening, run_outside
 from ansible_collections.twinstack.core.plugins.module_utils.verify_parse import judge, known, parse_output
@@ -178,8 +180,14 @@ def wait_for_agents(
 
 
 def endpoints_complete(cluster: Cluster, namespace: str) -> bool:
-    """Whether the verification's Services know every running pod behind them in each of their families."""
+    """Whether the verification's Services know every running pod behind them in each of their families.
+
+    Its gateway is one pod more, which gets its configuration late: whoever is there before it is refused.
+    """
     pods = [agent for agent in cluster.agents.values() if agent.kind == POD and agent.running]
+    gateway = cluster.services.get(f"{mesh_namespace(namespace)}/{GATEWAY}")
+    if gateway and not all(gateway.servers.get((family, "TCP", SERVICE_PORT)) for family in gateway.addresses):
+        return False
     for service in cluster.services.values():
         if service.namespace != namespace or service.problem:
             continue

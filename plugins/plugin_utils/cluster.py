@@ -304,6 +304,7 @@ def calico_node_environment(cluster: Cluster) -> dict[str, str | None]:
         "IP6_AUTODETECTION_METHOD": "kubernetes-internal-ip",
         "FELIX_IPV6SUPPORT": "true",
         "FELIX_IPTABLESBACKEND": backend,
+        "FELIX_PROMETHEUSMETRICSENABLED": "true",  # port 9091 of every host, Felix' default
     }
 
 

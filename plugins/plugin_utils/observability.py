@@ -8,16 +8,21 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import yaml
+from ansible_collections.twinstack.core.plugins.module_utils.verify_model import bracketed
 
 NAMESPACE = "observability"
 PROMETHEUS_PORT = 9090
 JAEGER_QUERY_PORT = 16686
 OTLP_PORT = 4317
 KIALI_PORT = 20001
+KUBELET_PORT = 10250
 NOBODY = 65534
+NODE_FAMILIES, SERVICE_FAMILIES = "node-families", "service-families"
+CERTIFICATE_END = "twinstack:certificate:end_seconds"
 CONFIG_DIGEST = "twinstack.core/config"  # a changed configuration makes a new pod
 
 Object = dict[str, Any]
@@ -166,8 +171,62 @@ def _nodes(job: str, path: str) -> Object:
     }
 
 
-def prometheus_config(interval: str) -> Object:
-    """prometheus.yml. interval: between two scrapes, like ``15s``."""
+def _node_families(nodes: Sequence[Mapping[str, str]]) -> Object:
+    """A job that looks at every kubelet by both addresses of its host: whether a family is lost on a node.
+
+    nodes: name, ipv4 and ipv6 of each. The page is the smallest that a kubelet has.
+    """
+    return {
+        "job_name": NODE_FAMILIES,
+        "scheme": "https",
+        "metrics_path": "/metrics/probes",
+        "tls_config": dict(_TLS),
+        "authorization": {"credentials_file": _TOKEN},
+        "static_configs": [
+            {
+                "targets": [bracketed(node[family.lower()]) + f":{KUBELET_PORT}"],
+                "labels": {"node": node["name"], "ip_family": family},
+            }
+            for node in nodes
+            for family in ("IPv4", "IPv6")
+        ],
+        # The job is about the way; what is at its end is in the other jobs.
+        "metric_relabel_configs": [{"source_labels": ["__name__"], "regex": ".*", "action": "drop"}],
+    }
+
+
+def _service_families(services: Mapping[str, int], domain: str) -> Object:
+    """A job that looks at Services by both of their addresses: whether a family of a Service is lost.
+
+    services: port by ``name.namespace``. DNS tells the addresses, a family at a time, and kube-proxy leads there.
+    """
+    records = {"IPv4": "A", "IPv6": "AAAA"}
+    return {
+        "job_name": SERVICE_FAMILIES,
+        "dns_sd_configs": [
+            {"names": [f"{name}.svc.{domain}."], "type": record, "port": int(port), "refresh_interval": "15s"}
+            for name, port in services.items()
+            for record in records.values()
+        ],
+        "relabel_configs": [
+            {"source_labels": ["__meta_dns_name"], "regex": r"([^.]+\.[^.]+)\..*", "target_label": "service"},
+            *(
+                {
+                    "source_labels": ["__address__"],
+                    "regex": regex,
+                    "target_label": "ip_family",
+                    "replacement": family,
+                }
+                for family, regex in (("IPv4", r"[0-9.]+:\d+"), ("IPv6", r"\[.*"))
+            ),
+        ],
+        "metric_relabel_configs": [{"source_labels": ["__name__"], "regex": ".*", "action": "drop"}],
+    }
+
+
+def prometheus_config(settings: Mapping[str, Any]) -> Object:
+    """prometheus.yml. settings: interval between two scrapes, like ``15s``; nodes; domain; watched_services."""
+    interval = settings["interval"]
     parts = [
         {
             "source_labels": ["dwl"],
@@ -218,13 +277,31 @@ def prometheus_config(interval: str) -> Object:
             _pods("coredns", ("k8s_app", "kube-dns"), "9153"),
             _nodes("kubelet", "/metrics"),
             _nodes("pods", "/metrics/resource"),
+            _pods("felix", ("k8s_app", "calico-node"), "9091"),
             api_server,
+            _node_families(settings["nodes"]),
+            _service_families(settings["watched_services"], settings["domain"]),
         ],
     }
 
 
-def prometheus_rules() -> Object:
-    """rules.yml: sums that pages ask for, and what is wrong with a dual-stack mesh."""
+def _certificates(ends: Mapping[str, str]) -> list[Object]:
+    """Ends of the control planes' certificates as series, because nothing in a cluster tells those of etcd.
+
+    ends: RFC 3339 times by name. They are as of the last run; the next one reads them again.
+    """
+    return [
+        {
+            "record": CERTIFICATE_END,
+            "expr": f"vector({int(datetime.fromisoformat(end).timestamp())})",
+            "labels": {"certificate": name},
+        }
+        for name, end in sorted(ends.items())
+    ]
+
+
+def prometheus_rules(certificates: Mapping[str, str]) -> Object:
+    """rules.yml: sums that pages ask for, and what is wrong with a dual-stack mesh. certificates: see _certificates."""
     by = "source_workload, destination_service_name, destination_service_namespace, response_code, ip_family"
     recorded = [
         {
@@ -238,6 +315,33 @@ def prometheus_rules() -> Object:
             "expr": "sum(increase(pilot_total_xds_rejects[10m])) > 0",
             "labels": {"severity": "critical"},
             "annotations": {"summary": "a proxy refused what istiod sent: istioctl proxy-status names it"},
+        },
+        {
+            "alert": "FamilyLostOnNode",
+            "expr": f'up{{job="{NODE_FAMILIES}"}} == 0',
+            "for": "1m",
+            "labels": {"severity": "critical"},
+            "annotations": {"summary": "{{ $labels.node }} does not answer over {{ $labels.ip_family }}"},
+        },
+        {
+            "alert": "FamilyLostOnService",
+            # Either there is no real server behind the address, which IPVS refuses, or no address in DNS.
+            "expr": f'up{{job="{SERVICE_FAMILIES}"}} == 0 '
+            f'or label_replace(count by (service) (up{{job="{SERVICE_FAMILIES}"}}) < 2, "ip_family", "one", "", "")',
+            "for": "1m",
+            "labels": {"severity": "critical"},
+            "annotations": {
+                "summary": "Service {{ $labels.service }} does not answer over {{ $labels.ip_family }} of its "
+                "families: kubectl get endpointslices -A; on any host: ipvsadm -Ln"
+            },
+        },
+        {
+            "alert": "CertificateExpires",
+            "expr": f"{CERTIFICATE_END} - time() < 30 * 86400",
+            "labels": {"severity": "critical"},
+            "annotations": {
+                "summary": "{{ $labels.certificate }} ends within 30 days: kubeadm certs renew all, then site.yml again"
+            },
         },
         {
             "alert": "FamilyWithoutRequests",
@@ -276,18 +380,22 @@ def prometheus_rules() -> Object:
             "annotations": {"summary": "{{ $labels.job }} does not answer on {{ $labels.instance }}"},
         },
     ]
-    return {"groups": [{"name": "twinstack", "rules": [*recorded, *alerts]}]}
+    return {"groups": [{"name": "twinstack", "rules": [*recorded, *_certificates(certificates), *alerts]}]}
 
 
 def prometheus(settings: Mapping[str, Any]) -> list[Object]:
     """All of Prometheus.
 
     settings: image, primary_family, interval, retention_time, retention_size, resources, node (where its storage is),
-    storage (that folder).
+    storage (that folder), nodes (name, ipv4, ipv6 of each), domain, watched_services (port by ``name.namespace``),
+    certificates (end by name).
     """
     config, digest = config_map(
         "prometheus",
-        {"prometheus.yml": prometheus_config(settings["interval"]), "rules.yml": prometheus_rules()},
+        {
+            "prometheus.yml": prometheus_config(settings),
+            "rules.yml": prometheus_rules(settings["certificates"]),
+        },
     )
     container = {
         "image": settings["image"],
@@ -314,7 +422,7 @@ def prometheus(settings: Mapping[str, Any]) -> list[Object]:
         {"apiGroups": [""], "resources": ["nodes", "services", "endpoints", "pods"], "verbs": ["get", "list", "watch"]},
         {"apiGroups": [""], "resources": ["nodes/metrics"], "verbs": ["get"]},
         {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["get", "list", "watch"]},
-        {"nonResourceURLs": ["/metrics"], "verbs": ["get"]},
+        {"nonResourceURLs": ["/metrics", "/metrics/probes"], "verbs": ["get"]},
     ]
     return [
         *reader("prometheus", rules),
@@ -359,32 +467,61 @@ def storage(name: str, node: str, path: str, size: str) -> list[Object]:
     ]
 
 
+def certificate_ends(text: str) -> dict[str, str]:
+    """Ends of certificates by name, from the JSON of ``kubeadm certs check-expiration``; none without a text.
+
+    Raises ValueError for a text that is not it.
+    """
+    if not text:
+        return {}
+    try:
+        found = json.loads(text)
+        listed = [*found["certificates"], *found["certificateAuthorities"]]
+        return {item["name"]: item["expirationDate"] for item in listed if not item.get("missing")}
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"kubeadm certs check-expiration: found no {error}, expected its JSON") from error
+
+
 # --- Jaeger ---------------------------------------------------------------------------------------------------
 
 
 def jaeger(settings: Mapping[str, Any]) -> list[Object]:
-    """Jaeger in one program that keeps the newest traces in memory: a restart forgets them.
+    """Jaeger in one program.
 
-    settings: image, primary_family, max_traces, resources.
+    settings: image, primary_family, max_traces, resources, storage: ``memory`` (the newest traces, a restart forgets
+    them) or ``badger`` (in a folder of one host, for as long as retention says); node, path, size: of that folder.
     """
+    keeps = settings["storage"] == "badger"
+    environment = {"COLLECTOR_OTLP_ENABLED": "true"}
+    mounts: list[Object] = [{"name": "scratch", "mountPath": "/tmp"}]
+    volumes: list[Object] = [{"name": "scratch", "emptyDir": {}}]
+    if keeps:
+        environment |= {
+            "SPAN_STORAGE_TYPE": "badger",
+            "BADGER_EPHEMERAL": "false",
+            "BADGER_DIRECTORY_KEY": "/badger/key",
+            "BADGER_DIRECTORY_VALUE": "/badger/data",
+            "BADGER_SPAN_STORE_TTL": settings["retention"],
+        }
+        mounts.append({"name": "storage", "mountPath": "/badger"})
+        volumes.append({"name": "storage", "persistentVolumeClaim": {"claimName": "jaeger"}})
     container = {
         "image": settings["image"],
-        "args": [f"--memory.max-traces={settings['max_traces']}"],
-        "env": [{"name": "COLLECTOR_OTLP_ENABLED", "value": "true"}],
+        "args": [] if keeps else [f"--memory.max-traces={settings['max_traces']}"],
+        "env": [{"name": name, "value": value} for name, value in environment.items()],
         "ports": [
             {"name": "grpc-otlp", "containerPort": OTLP_PORT},
             {"name": "http-query", "containerPort": JAEGER_QUERY_PORT},
         ],
         "readinessProbe": {"httpGet": {"path": "/", "port": 14269}, "periodSeconds": 2},
         "resources": dict(settings["resources"]),
-        "securityContext": {"runAsUser": 10001},
-        "volumeMounts": [{"name": "scratch", "mountPath": "/tmp"}],
+        "securityContext": {"runAsUser": NOBODY, "runAsGroup": NOBODY},
+        "volumeMounts": mounts,
     }
     family = settings["primary_family"]
     return [
-        deployment(
-            "jaeger", container, [{"name": "scratch", "emptyDir": {}}], "none", automountServiceAccountToken=False
-        ),
+        *(storage("jaeger", settings["node"], settings["path"], settings["size"]) if keeps else []),
+        deployment("jaeger", container, volumes, "none", automountServiceAccountToken=False),
         service("jaeger-collector", "jaeger", {"grpc-otlp": OTLP_PORT}, family),
         service("jaeger-query", "jaeger", {"http-query": JAEGER_QUERY_PORT}, family),
     ]

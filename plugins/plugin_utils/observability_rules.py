@@ -7,13 +7,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding, Where
+from ansible_collections.twinstack.core.plugins.plugin_utils.addresses import shown
 from kubernetes.utils.quantity import parse_quantity
 
+WATCHED = "prometheus_watched_services"
+SERVICE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?\.[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 SAMPLING = "istio_trace_sampling_percent"
+JAEGER_VOLUME, JAEGER_PATH, JAEGER_RETENTION = "jaeger_storage_size", "jaeger_storage_path", "jaeger_retention"
 RETENTION, VOLUME, PATH = "prometheus_retention_size", "prometheus_storage_size", "prometheus_storage_path"
 DURATIONS = ("prometheus_retention_time", "prometheus_scrape_interval")
 # Prometheus' durations (prometheus/common, model.ParseDuration): every unit at most once, the largest first.
 DURATION = re.compile("".join(rf"(?:(\d+){unit})?" for unit in ("y", "w", "d", "h", "m(?!s)", "s", "ms")))
+# Go's durations (time.ParseDuration) of the units that make sense here, which know no days.
+GO_DURATION = re.compile(r"(?=.*[1-9])(\d+h)?(\d+m)?(\d+s)?")
 # Prometheus' sizes count in powers of 1024, whatever they are called (alecthomas/units, Base2Bytes).
 SIZE = re.compile(r"(\d+)([KMGTPE]?)i?B")
 POWERS = "KMGTPE"
@@ -48,9 +54,23 @@ def check_observability(settings: Mapping[str, Any], defaults: Mapping[str, Any]
     for name in DURATIONS:
         if name in settings and not is_duration(str(settings[name])):
             yield Finding(where(name), name, str(settings[name]), "a duration above 0 such as 15s, 12h or 7d")
-    path = settings.get(PATH)
-    if path is not None and not str(path).startswith("/"):
-        yield Finding(where(PATH), PATH, str(path), "a folder on the host, beginning with /")
+    watched = settings.get(WATCHED, {})
+    for name, port in watched.items() if isinstance(watched, Mapping) else ():
+        right = isinstance(port, int) and not isinstance(port, bool) and 1 <= port <= 65535
+        if not SERVICE.fullmatch(str(name)) or not right:
+            expected = "name.namespace of a Service, and its port, 1 to 65535"
+            yield Finding(where(WATCHED), f"{WATCHED}.{name}", shown(port), expected)
+    retention = settings.get(JAEGER_RETENTION)
+    if retention is not None and not GO_DURATION.fullmatch(str(retention)):
+        yield Finding(
+            where(JAEGER_RETENTION), JAEGER_RETENTION, str(retention), "a duration above 0 such as 72h or 90m"
+        )
+    size = settings.get(JAEGER_VOLUME)
+    if size is not None and not quantity_bytes(str(size)):
+        yield Finding(where(JAEGER_VOLUME), JAEGER_VOLUME, str(size), "a size above 0 such as 2Gi")
+    for name in (PATH, JAEGER_PATH):
+        if name in settings and not str(settings[name]).startswith("/"):
+            yield Finding(where(name), name, str(settings[name]), "a folder on the host, beginning with /")
     yield from _sizes(settings, defaults, where)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -22,6 +23,12 @@ SETTINGS: dict[str, Any] = {
     "max_traces": 100,
     "domain": "cluster.local",
     "istiod": "istiod-blue",
+    "nodes": [{"name": "one", "ipv4": "192.0.2.1", "ipv6": "2001:db8::1"}],
+    "watched_services": {"kube-dns.kube-system": 9153},
+    "certificates": {},
+    "path": "/srv/traces",
+    "size": "2Gi",
+    "retention": "72h",
 }
 MAKERS = (observability.prometheus, observability.jaeger, observability.kiali)
 
@@ -78,7 +85,7 @@ def relabelled(rules: list[dict[str, Any]], labels: dict[str, str]) -> dict[str,
 
 def proxies() -> dict[str, Any]:
     """The job that looks at the mesh's proxies."""
-    jobs: list[dict[str, Any]] = observability.prometheus_config("15s")["scrape_configs"]
+    jobs: list[dict[str, Any]] = observability.prometheus_config(SETTINGS)["scrape_configs"]
     return next(job for job in jobs if job["job_name"] == "proxies")
 
 
@@ -143,7 +150,66 @@ def test_kiali_asks_the_control_plane_that_it_was_told() -> None:
 
 
 def test_rules_are_whole() -> None:
-    (group,) = observability.prometheus_rules()["groups"]
+    (group,) = observability.prometheus_rules({"etcd-server": "2027-11-25T00:00:00Z"})["groups"]
     for rule in group["rules"]:
         assert rule["expr"]
         assert ("record" in rule) != ("alert" in rule and bool(rule["annotations"]["summary"]))
+
+
+def job(name: str) -> dict[str, Any]:
+    """One of Prometheus' jobs."""
+    jobs: list[dict[str, Any]] = observability.prometheus_config(SETTINGS)["scrape_configs"]
+    return next(job for job in jobs if job["job_name"] == name)
+
+
+def test_every_node_is_asked_over_both_families_all_the_time() -> None:
+    found = {
+        (item["labels"]["node"], item["labels"]["ip_family"]): item["targets"]
+        for item in job("node-families")["static_configs"]
+    }
+    assert found == {("one", "IPv4"): ["192.0.2.1:10250"], ("one", "IPv6"): ["[2001:db8::1]:10250"]}
+
+
+@pytest.mark.parametrize(("address", "family"), [("10.96.0.10:9153", "IPv4"), ("[fd66:96::a]:9153", "IPv6")])
+def test_a_watched_service_tells_which_of_its_families_it_is_asked_by(address: str, family: str) -> None:
+    watched = job("service-families")
+    assert {(item["names"][0], item["type"], item["port"]) for item in watched["dns_sd_configs"]} == {
+        ("kube-dns.kube-system.svc.cluster.local.", record, 9153) for record in ("A", "AAAA")
+    }
+    labels = {"__meta_dns_name": "kube-dns.kube-system.svc.cluster.local.", "__address__": address}
+    found = relabelled(watched["relabel_configs"], labels)
+    assert (found["service"], found["ip_family"]) == ("kube-dns.kube-system", family)
+
+
+def test_the_end_of_etcds_certificate_is_a_series() -> None:
+    text = json.dumps(
+        {
+            "certificates": [
+                {"name": "etcd-server", "expirationDate": "2027-11-25T00:00:00Z"},
+                {"name": "x", "missing": True},
+            ],
+            "certificateAuthorities": [{"name": "etcd-ca", "expirationDate": "2035-11-25T00:00:00Z"}],
+        }
+    )
+    ends = observability.certificate_ends(text)
+    assert ends == {"etcd-server": "2027-11-25T00:00:00Z", "etcd-ca": "2035-11-25T00:00:00Z"}
+    (group,) = observability.prometheus_rules(ends)["groups"]
+    (rule,) = [one for one in group["rules"] if one.get("labels", {}).get("certificate") == "etcd-server"]
+    assert rule["expr"] == "vector(1827100800)"
+    assert observability.certificate_ends("") == {}
+    with pytest.raises(ValueError, match="certificateAuthorities"):
+        observability.certificate_ends('{"certificates": []}')
+
+
+@pytest.mark.parametrize("storage", ["memory", "badger"])
+def test_traces_are_kept_in_memory_or_in_a_folder(storage: str) -> None:
+    objects = observability.jaeger(SETTINGS | {"storage": storage})
+    volumes = [item for item in objects if item["kind"] == "PersistentVolume"]
+    (pod,) = [item["spec"]["template"]["spec"] for item in objects if item["kind"] == "Deployment"]
+    (container,) = pod["containers"]
+    environment = {item["name"]: item["value"] for item in container["env"]}
+    keeps = storage == "badger"
+    assert environment.get("SPAN_STORAGE_TYPE") == ("badger" if keeps else None)
+    assert [item["spec"]["local"]["path"] for item in volumes] == (["/srv/traces"] if keeps else [])
+    assert ("/badger" in [item["mountPath"] for item in container["volumeMounts"]]) is keeps
+    assert bool(container["args"]) is not keeps

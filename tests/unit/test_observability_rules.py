@@ -43,6 +43,8 @@ def test_what_is_unusual_but_right_is_not_refused() -> None:
         "prometheus_retention_size": "100MB",
         "prometheus_storage_size": "105M",
         "prometheus_storage_path": "/srv/metrics",
+        "prometheus_watched_services": {"a.b": 65535},
+        "jaeger_retention": "1h30m",
     }
     assert list(check_observability(settings, {}, lambda name: name)) == []
     assert list(check_observability(settings | {"istio_trace_sampling_percent": 100.0}, {}, lambda name: name)) == []
