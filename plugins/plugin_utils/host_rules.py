@@ -64,6 +64,7 @@ OWN_PROGRAMS = {
     ("tcp", 2380): ("etcd",),
     ("tcp", 2381): ("etcd",),
     ("tcp", API_PORT): ("kube-apiserver",),
+    ("tcp", 9091): ("calico-node",),
     ("tcp", 9099): ("calico-node",),
     ("tcp", 10248): ("kubelet",),
     ("tcp", 10249): ("kube-proxy",),

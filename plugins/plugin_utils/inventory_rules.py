@@ -59,6 +59,7 @@ TAKEN_PORTS = {
     2379: "etcd",
     2380: "etcd",
     2381: "etcd",
+    9091: "Calico",
     9099: "Calico",
     10248: "kubelet",
     10249: "kube-proxy",

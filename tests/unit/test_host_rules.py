@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.twinstack.core.plugins.module_utils import host_probe_kernel
+from ansible_collections.twinstack.core.plugins.module_utils import host_probe_kernel, host_probe_network
 from ansible_collections.twinstack.core.plugins.plugin_utils import host_rules
 from ansible_collections.twinstack.core.plugins.plugin_utils.host_rules import Host, Settings
 
@@ -437,3 +437,9 @@ def test_a_host_without_results_is_named(tmp_path: Path) -> None:
 
     done = play(tmp_path, spoil)
     assert "[error] cp1: probe: found no result; expected a host that answers over SSH" in done.stdout
+
+
+def test_every_watched_port_has_an_owner() -> None:
+    """A port without one would end the check of a built cluster with an error of our own."""
+    watched = {(protocol, port) for protocol, ports in host_probe_network.PORTS.items() for port in ports}
+    assert watched <= set(host_rules.OWN_PROGRAMS)
