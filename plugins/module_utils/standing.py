@@ -1,4 +1,4 @@
-"""Whether the last proof still stands: what of a cluster it was about, as a digest, and the ways to try again. Pure.
+"""Whether the last proof still stands: what of a cluster it was about, as digests, and the ways to try again. Pure.
 
 A proof takes most of a run that changes nothing. While everything that it was about is the same to the letter, looking
 at the same ways from the hosts themselves tells a break, and only then, or after any change, all of it is proven anew.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.twinstack.core.plugins.module_utils.verify_objects import LABEL
@@ -18,22 +18,31 @@ FAMILIES = {4: "IPv4", 6: "IPv6"}
 Json = Mapping[str, Any]
 
 
-def digest(raw: Json) -> str:
-    """SHA-256 of everything that a proof was about.
+def state(raw: Json) -> dict[str, str]:
+    """Digests of everything that a proof was about, by name.
 
     raw: lists ``nodes``, ``pods``, ``services``, ``pools``, ``policies`` and ``namespaces`` as the API shows them. What
     only tells the time (heartbeats, leases, events) is not in it; a node that was away, a boot, a restarted container
     and an address are.
     """
     own = own_namespaces(raw)
-    parts = {
-        "nodes": sorted(map(_node, raw["nodes"]), key=str),
-        "pods": sorted((_pod(item) for item in raw["pods"] if _space(item) not in own), key=str),
-        "services": sorted((_service(item) for item in raw["services"] if _space(item) not in own), key=str),
-        "pools": sorted(([item["metadata"]["name"], item["spec"]] for item in raw["pools"]), key=str),
-        "policies": sorted((_versioned(item) for item in raw["policies"] if _space(item) not in own), key=str),
+    told: tuple[tuple[str, Callable[[Json], Any]], ...] = (
+        ("nodes", _node),
+        ("pods", _pod),
+        ("services", _service),
+        ("pools", lambda item: item["spec"]),
+        ("policies", lambda item: [item["metadata"]["uid"], item["metadata"].get("generation", 0)]),
+    )
+    return {
+        f"{kind} {_space(item)}/{item['metadata']['name']}": _digest(tell(item))
+        for kind, tell in told
+        for item in raw[kind]
+        if _space(item) not in own
     }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def own_namespaces(raw: Json) -> set[str]:
@@ -43,10 +52,6 @@ def own_namespaces(raw: Json) -> set[str]:
 
 def _space(item: Json) -> str:
     return str(item["metadata"].get("namespace", ""))
-
-
-def _versioned(item: Json) -> list[Any]:
-    return [_space(item), item["metadata"]["name"], item["metadata"]["uid"], item["metadata"].get("generation", 0)]
 
 
 def _node(item: Json) -> list[Any]:
@@ -152,16 +157,19 @@ def _to_node_ports(services: Iterable[Json], nodes: Iterable[Json], slices: list
 # --- the verdict ------------------------------------------------------------------------------------------------------
 
 
-def why_not(report: Json, run: Json, found: str) -> str:
+def why_not(report: Json, run: Json, found: Mapping[str, str]) -> str:
     """Why the last proof does not stand any more; empty when it does.
 
     report: the last verification's, empty = none. run: the callback's record of the run that goes on, empty = none.
-    found: the digest of the cluster as it is.
+    found: the state of the cluster as it is.
     """
     if not report.get("ok"):
         return "there is no proof in which every probe passed"
-    if report.get("state") != found:
-        return "the cluster is not what it was at its last proof"
+    before = report.get("state") or {}
+    other = sorted(name for name in {*before, *found} if before.get(name) != found.get(name))
+    if other:
+        more = f" and {len(other) - 1} more" if len(other) > 1 else ""
+        return f"not what it was at the last proof: {other[0]}{more}"
     if not run or run.get("finished", True):
         return "nothing tells what this run has changed (callback run_report)"
     changed = [

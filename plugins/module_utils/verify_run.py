@@ -89,7 +89,7 @@ def verify(api: Api, settings: Settings, create: bool) -> tuple[dict[str, Any], 
     finally:
         left = api.remove(settings.remove_seconds)
         clock.lap("remove")
-    state = standing.digest(api.everything())
+    state = standing.state(api.everything())
     report = conclude(todo, verdicts, cluster, started, time.monotonic() - begun)
     return report | {"topology": drawn, "phases": clock.laps, "state": state}, left
 

@@ -99,7 +99,7 @@ def main() -> None:
     except (*API_ERRORS, ConfigException) as error:
         # The verification itself says what is wrong with the way to the API.
         module.exit_json(changed=False, stands=False, why=f"the API does not answer: {reason(error)}", ways=[])
-    why = standing.why_not(read(module.params["report"]), read(module.params["run"]), standing.digest(raw))
+    why = standing.why_not(read(module.params["report"]), read(module.params["run"]), standing.state(raw))
     module.exit_json(changed=False, stands=not why, why=why, ways=standing.ways(raw))
 
 

@@ -19,7 +19,7 @@ RAW: dict[str, Any] = {
     ],
     "nodes": [
         {
-            "metadata": {"uid": "n1"},
+            "metadata": {"name": "one", "uid": "n1"},
             "spec": {"podCIDRs": ["10.0.0.0/24", "fd00::/64"]},
             "status": {
                 "nodeInfo": {"bootID": "b1"},
@@ -90,15 +90,15 @@ RAW: dict[str, Any] = {
 }
 
 
-def changed(change: Callable[[dict[str, Any]], Any]) -> str:
-    """The digest after a change."""
+def changed(change: Callable[[dict[str, Any]], Any]) -> dict[str, str]:
+    """The state after a change."""
     raw = copy.deepcopy(RAW)
     change(raw)
-    return standing.digest(raw)
+    return standing.state(raw)
 
 
 def test_what_only_tells_the_time_or_comes_and_goes_with_a_verification_is_no_change() -> None:
-    same = standing.digest(RAW)
+    same = standing.state(RAW)
     own = {"metadata": {"namespace": "twinstack-verify", "name": "a", "uid": "x"}, "spec": {}, "status": {}}
     assert changed(lambda raw: raw["nodes"][0]["status"]["conditions"][0].update(lastHeartbeatTime="2")) == same
     assert changed(lambda raw: raw["pods"].insert(0, own)) == same
@@ -120,7 +120,7 @@ def test_what_only_tells_the_time_or_comes_and_goes_with_a_verification_is_no_ch
     ],
 )
 def test_everything_else_is_a_change(change: Callable[[dict[str, Any]], Any]) -> None:
-    assert changed(change) != standing.digest(RAW)
+    assert changed(change) != standing.state(RAW)
 
 
 def test_ways_lead_over_both_families_to_what_hosts_may_reach() -> None:
@@ -144,13 +144,15 @@ def run(status: str) -> dict[str, Any]:
 
 
 def test_a_proof_stands_only_while_nothing_has_changed() -> None:
-    good = {"ok": True, "state": "d"}
-    assert standing.why_not(good, run("ok"), "d") == ""
-    assert "no proof" in standing.why_not({}, run("ok"), "d")
-    assert "no proof" in standing.why_not(good | {"ok": False}, run("ok"), "d")
-    assert "not what it was" in standing.why_not(good, run("ok"), "e")
-    assert "not what it was" in standing.why_not({"ok": True}, run("ok"), "d"), "a report of an older version"
-    assert "T on one" in standing.why_not(good, run("changed"), "d")
-    assert "T on one" in standing.why_not(good, run("failed"), "d")
-    assert "run_report" in standing.why_not(good, {}, "d")
-    assert "run_report" in standing.why_not(good, run("ok") | {"finished": True}, "d")
+    found = {"pods a/b": "1"}
+    good = {"ok": True, "state": found}
+    assert standing.why_not(good, run("ok"), found) == ""
+    assert "no proof" in standing.why_not({}, run("ok"), found)
+    assert "no proof" in standing.why_not(good | {"ok": False}, run("ok"), found)
+    assert standing.why_not(good, run("ok"), {"pods a/b": "2", "pods a/c": "1"}).endswith("pods a/b and 1 more")
+    assert standing.why_not(good, run("ok"), {}).endswith(": pods a/b")
+    assert "not what it was" in standing.why_not({"ok": True}, run("ok"), found), "a report of an older version"
+    assert "T on one" in standing.why_not(good, run("changed"), found)
+    assert "T on one" in standing.why_not(good, run("failed"), found)
+    assert "run_report" in standing.why_not(good, {}, found)
+    assert "run_report" in standing.why_not(good, run("ok") | {"finished": True}, found)
