@@ -165,7 +165,8 @@ def why_not(report: Json, run: Json, found: Mapping[str, str]) -> str:
     """
     if not report.get("ok"):
         return "there is no proof in which every probe passed"
-    before = report.get("state") or {}
+    told = report.get("state")
+    before = told if isinstance(told, Mapping) else {}
     other = sorted(name for name in {*before, *found} if before.get(name) != found.get(name))
     if other:
         more = f" and {len(other) - 1} more" if len(other) > 1 else ""
