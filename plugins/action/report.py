@@ -31,6 +31,27 @@ def seen_again(ways: Sequence[Mapping[str, Any]], hosts: int) -> dict[str, Any]:
     return {"seen": datetime.now(UTC).isoformat(timespec="seconds"), "ways": counts}
 
 
+def read(path: Path) -> dict[str, Any]:
+    """The last report; the beginning of one where none was written before."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        found = dict(report_page.EMPTY)
+    return found
+
+
+def with_scenarios(report: dict[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """A report with new results of scenarios beside those that were not run this time, and what was seen meanwhile."""
+    new = json.loads(json.dumps(arguments["scenarios"]))
+    ran = {result["id"] for result in new}
+    kept = [result for result in report.get("scenarios", []) if result["id"] not in ran]
+    results = sorted([*kept, *new], key=lambda result: str(result["id"]))
+    seen = json.loads(json.dumps(arguments.get("topology") or {}))
+    drawn = {"topology": seen} if seen.get("edges") else {}
+    probed = all(probe["ok"] for probe in report["probes"])
+    return report | drawn | {"scenarios": results, "ok": probed and all(result["ok"] for result in results)}
+
+
 class ActionModule(ActionBase):
     """Never reports a change: a report is no state of a host."""
 
@@ -42,11 +63,13 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         folder = Path(str(self._task.args["dest"])).expanduser()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if "report" in self._task.args:
+        if "scenarios" in self._task.args:
+            report = with_scenarios(read(folder / "report.json"), self._task.args)
+        elif "report" in self._task.args:
             report = json.loads(json.dumps(self._task.args["report"]))
             report["run"] = phases(folder / "run.json", report["seconds"])
         else:
-            report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+            report = read(folder / "report.json")
             report["again"] = seen_again(self._task.args["ways"], int(self._task.args["hosts"]))
         (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         (folder / "report.xml").write_bytes(report_page.junit(report))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.twinstack.core.plugins.plugin_utils import tenant_workloads
 from ansible_collections.twinstack.core.plugins.plugin_utils import tenants as model
 
 
@@ -19,9 +20,9 @@ def tenant_objects(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def tenant_gateways(tenants: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Every tenant's gateway, as module apply waits for it."""
+    """Every tenant's gateway and services, as module apply waits for them."""
     wait = {"api_version": "apps/v1", "kind": "Deployment", "names": [model.GATEWAY]}
-    return [wait | {"namespace": item["name"]} for item in tenants]
+    return [*(wait | {"namespace": item["name"]} for item in tenants), *tenant_workloads.names(tenants)]
 
 
 def tenant_certificate_hosts(

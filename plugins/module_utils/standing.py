@@ -157,14 +157,17 @@ def _to_node_ports(services: Iterable[Json], nodes: Iterable[Json], slices: list
 # --- the verdict ------------------------------------------------------------------------------------------------------
 
 
-def why_not(report: Json, run: Json, found: Mapping[str, str]) -> str:
+def why_not(report: Json, run: Json, found: Mapping[str, str], scenarios: Iterable[str] = ()) -> str:
     """Why the last proof does not stand any more; empty when it does.
 
     report: the last verification's, empty = none. run: the callback's record of the run that goes on, empty = none.
-    found: the state of the cluster as it is.
+    found: the state of the cluster as it is; scenarios: ids of those that belong to a proof.
     """
     if not report.get("ok"):
         return "there is no proof in which every probe passed"
+    lacking = sorted(set(scenarios) - {result["id"] for result in report.get("scenarios", [])})
+    if lacking:
+        return f"there is no proof of {', '.join(lacking)}"
     told = report.get("state")
     before = told if isinstance(told, Mapping) else {}
     other = sorted(name for name in {*before, *found} if before.get(name) != found.get(name))

@@ -194,14 +194,14 @@ class Api:
         spaces = {mesh_namespace(own), *(item["metadata"]["namespace"] for item in self._gateways)}
         try:
             answers = [
-                json.loads(self._page(OBSERVABILITY, name, port, path))
+                json.loads(self.page(OBSERVABILITY, name, port, path))
                 for (name, port), path in ((KIALI, graph_path(spaces)), (PROMETHEUS, rates_path()))
             ]
         except (*API_ERRORS, ValueError):
             return {}
         return topology(*answers)
 
-    def _page(self, space: str, service: str, port: int, path: str) -> bytes:
+    def page(self, space: str, service: str, port: int, path: str) -> bytes:
         """A page of a Service through the API server."""
         root, _, query = path.partition("?")
         found: bytes = self._client.call_api(
@@ -313,18 +313,33 @@ class Api:
     # --- run ----------------------------------------------------------------------------------------------
 
     def run(self, space: str, pod: str, text: str, seconds: float) -> str:
-        """The answer of `SCRIPT` in a pod to a batch. Raises OSError with the reason when there is no whole one.
+        """The answer of `SCRIPT` in a pod to a batch. Raises OSError with the reason when there is no whole one."""
+        command = ["sh", "-c", SCRIPT]
+        return self.execute((space, pod, CONTAINER), command, text, seconds, lambda said: said.endswith(END_MARK))
 
-        Safe in threads: the stream call changes its client while it connects, so every call has a client of its own.
+    def execute(
+        self,
+        where: tuple[str, str, str],
+        command: list[str],
+        text: str,
+        seconds: float,
+        whole: Callable[[str], bool],
+    ) -> str:
+        """Standard output of a command in a container. Raises OSError with the reason when it is not whole in time.
+
+        where: namespace, pod and container; text: for its standard input; whole: whether the output is, without the
+        white space at its end. Safe in threads: the stream call changes its client while it connects, so every call has
+        a client of its own.
         """
+        space, pod, container = where
         core = kubernetes.client.CoreV1Api(kubernetes.client.ApiClient(self._configuration))
         try:
             shell = kubernetes.stream.stream(
                 core.connect_get_namespaced_pod_exec,
                 pod,
                 space,
-                container=CONTAINER,
-                command=["sh", "-c", SCRIPT],
+                container=container,
+                command=command,
                 stdin=True,
                 stdout=True,
                 stderr=True,
@@ -338,7 +353,7 @@ class Api:
             for start in range(0, len(text), CHUNK):
                 shell.write_stdin(text[start : start + CHUNK])
             end = time.monotonic() + seconds
-            while shell.is_open() and time.monotonic() < end and not output.rstrip().endswith(END_MARK):
+            while shell.is_open() and time.monotonic() < end and not whole(output.rstrip()):
                 shell.update(timeout=1)
                 output += shell.read_channel(STDOUT)
             output += shell.read_channel(STDOUT)
@@ -347,7 +362,7 @@ class Api:
             raise OSError(f"exec broke off: {reason(error)}") from error
         finally:
             shell.close()
-        if not output.rstrip().endswith(END_MARK):
+        if not whole(output.rstrip()):
             said = (errors or output).strip()[-200:] or "nothing at all"
             raise OSError(f"no whole answer in {seconds:.0f} s: {said}")
         return output

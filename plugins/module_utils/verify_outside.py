@@ -35,7 +35,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *args):
         pass
 
-server = Server(("::", 0), Handler)
+server = Server(("::", int(sys.argv[1])), Handler)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 print(server.server_port, flush=True)
 sys.stdin.read()
@@ -56,16 +56,16 @@ def run_outside(prefix: Sequence[str], text: str, seconds: float) -> str:
 
 
 @contextmanager
-def listening(prefix: Sequence[str], addresses: Mapping[str, str] | None) -> Iterator[Outside]:
+def listening(prefix: Sequence[str], addresses: Mapping[str, str] | None, port: int = 0) -> Iterator[Outside]:
     """The outside, with a listener as long as the context lasts; without addresses there is none.
 
-    addresses: those of the outside itself, one per family. Raises OSError when the listener does not start.
+    addresses: those of the outside itself, one per family; port: 0 = any. Raises OSError when it does not start.
     """
     if not addresses:
         yield Outside()
         return
     listener = subprocess.Popen(
-        [*prefix, sys.executable, "-c", LISTENER],
+        [*prefix, sys.executable, "-c", LISTENER, str(port)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -73,10 +73,10 @@ def listening(prefix: Sequence[str], addresses: Mapping[str, str] | None) -> Ite
     )
     assert listener.stdin and listener.stdout and listener.stderr
     try:
-        port = listener.stdout.readline().strip()
-        if not port.isdigit():
+        told = listener.stdout.readline().strip()
+        if not told.isdigit():
             raise OSError(f"{' '.join(prefix)}: the listener did not start: {listener.stderr.read().strip()[-200:]}")
-        yield Outside(dict(addresses), int(port))
+        yield Outside(dict(addresses), int(told))
     finally:
         listener.stdin.close()
         try:

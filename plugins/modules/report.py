@@ -17,6 +17,13 @@ options:
     description: Ways that every host has tried because the last proof still stands.
     type: list
     elements: dict
+  scenarios:
+    description: What M(twinstack.core.scenarios) returned; the last report is written again with them.
+    type: list
+    elements: dict
+  topology:
+    description: Who called whom during O(scenarios).
+    type: dict
   hosts:
     description: Number of hosts that have tried O(ways).
     type: int

@@ -24,6 +24,11 @@ options:
     description: What the callback run_report writes about the run that goes on. It need not exist.
     type: path
     required: true
+  scenarios:
+    description: Ids of the scenarios that belong to a proof.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     description: Reads only.
@@ -89,6 +94,7 @@ def main() -> None:
             "kubeconfig": {"type": "path", "required": True},
             "report": {"type": "path", "required": True},
             "run": {"type": "path", "required": True},
+            "scenarios": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
@@ -99,7 +105,8 @@ def main() -> None:
     except (*API_ERRORS, ConfigException) as error:
         # The verification itself says what is wrong with the way to the API.
         module.exit_json(changed=False, stands=False, why=f"the API does not answer: {reason(error)}", ways=[])
-    why = standing.why_not(read(module.params["report"]), read(module.params["run"]), standing.state(raw))
+    report, run = read(module.params["report"]), read(module.params["run"])
+    why = standing.why_not(report, run, standing.state(raw), module.params["scenarios"])
     module.exit_json(changed=False, stands=not why, why=why, ways=standing.ways(raw))
 
 

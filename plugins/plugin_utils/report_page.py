@@ -7,12 +7,12 @@ from html import escape
 from typing import Any
 from xml.etree import ElementTree
 
-from ansible_collections.twinstack.core.plugins.plugin_utils import topology_picture
+from ansible_collections.twinstack.core.plugins.plugin_utils import scenario_pictures, topology_picture
 
 FAMILIES = ("IPv4", "IPv6")
 STYLE = """
 :root{color-scheme:light dark;--ok:#1a7f37;--okbg:#1a7f3722;--bad:#c62828;--badbg:#c6282822;--line:#8884;--dim:#777;
---bar:#3b76c4}
+--bar:#3b76c4;--six:#c46b00}
 *{box-sizing:border-box}body{font:15px/1.5 system-ui,sans-serif;max-width:76rem;margin:2rem auto;padding:0 1.5rem}
 h1{margin:0;font-size:1.3rem;font-weight:500}h2{font-size:1.1rem;margin:2.2rem 0 .6rem}h3{margin:0 0 .4rem}
 .verdict{font-size:1.9rem;font-weight:650;margin:.1rem 0 .3rem}.ok{color:var(--ok)}.bad{color:var(--bad)}
@@ -27,9 +27,28 @@ code{font:.85rem ui-monospace,monospace;background:var(--line);padding:.1rem .35
 .time td:last-child{width:75%}details{margin:.3rem 0}summary{cursor:pointer}details .pair{margin:.6rem 0 1.2rem}
 svg.map{width:100%;height:auto;max-height:46rem;font:13px system-ui,sans-serif}.map text{fill:currentColor}
 .map .box{fill:var(--okbg);stroke:var(--line)}.map .small{font-size:11px;fill:var(--dim)}
-.map .line{fill:none;stroke:var(--bar);stroke-width:1.6}
+.map .line{fill:none;stroke:var(--bar);stroke-width:1.6}.map .lane{stroke:var(--line);fill:none}
+.map .four{stroke:var(--bar)}.map .six{stroke:var(--six);stroke-dasharray:6 3}.map .sum{stroke-width:3;stroke:var(--ok)}
+.map .refused{stroke-width:.8}.map .limit{stroke:var(--bad);stroke-dasharray:2 4;fill:none}.map .wrong{fill:var(--bad)}
+.map .span{fill:var(--bar)}.map tspan.sum{stroke:none;fill:var(--ok)}ul.steps{margin:.2rem 0;padding-left:1.2rem}
+@media print{details>*{display:block}body{max-width:none;margin:0}}
 @media(max-width:50rem){.pair{grid-template-columns:1fr}}
 """
+
+
+# What a report holds before anything was verified.
+EMPTY: dict[str, Any] = {
+    "schema": 1,
+    "cluster": "",
+    "started": "",
+    "seconds": 0.0,
+    "ok": True,
+    "versions": {},
+    "settings": {},
+    "nodes": [],
+    "probes": [],
+    "skipped": [],
+}
 
 
 def groups(probes: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -49,12 +68,22 @@ def summary(report: Mapping[str, Any]) -> str:
     for group in groups(report["probes"]):
         cells = [score(report["probes"], group, family) for family in FAMILIES]
         lines.append(f"{group:16}" + "".join(f"{f'{good}/{total}':>12}" for good, total in cells))
+    for result in report.get("scenarios", []):
+        verdict = "passed" if result["ok"] else "FAILED"
+        counted = f"{result['got']}/{result['sent']}"
+        lines.append(f"{result['id']:4}{result['family']:5} {verdict} {counted:>9}  {result['title']}")
+    for result, step in _wrong_steps(report):
+        lines.append(f"FAILED {result['id']} {result['family']}: {step['title']}: {step['detail']}")
     for probe in report["probes"]:
         if not probe["ok"]:
             lines.append(f"FAILED {probe['id']}: {probe['detail']}. Try: {probe['next']}")
     lines += [again(report)] if again(report) else []
     lines += [f"not probed: {item['group']}: {item['reason']}" for item in report["skipped"]]
     return "\n".join(lines)
+
+
+def _wrong_steps(report: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    return [(result, step) for result in report.get("scenarios", []) for step in result["steps"] if not step["ok"]]
 
 
 def again(report: Mapping[str, Any]) -> str:
@@ -82,6 +111,22 @@ def junit(report: Mapping[str, Any]) -> bytes:
             )
             if not probe["ok"]:
                 ElementTree.SubElement(case, "failure", message=str(probe["detail"])).text = str(probe["next"])
+    for result in report.get("scenarios", []):
+        failed = [step for step in result["steps"] if not step["ok"]]
+        suite = ElementTree.SubElement(
+            root,
+            "testsuite",
+            name=f"{result['id']} {result['family']}",
+            tests=str(len(result["steps"])),
+            failures=str(len(failed)),
+            errors="0",
+        )
+        for step in result["steps"]:
+            case = ElementTree.SubElement(
+                suite, "testcase", classname=f"{result['family']}.{result['id']}", name=step["title"], time="0.000"
+            )
+            if not step["ok"]:
+                ElementTree.SubElement(case, "failure", message=str(step["detail"])).text = str(step["detail"])
     return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
 
 
@@ -147,6 +192,56 @@ def _nodes(report: Mapping[str, Any]) -> str:
     return f"<h2>Nodes</h2><table>{head}{''.join(rows)}</table>"
 
 
+def _scenarios(report: Mapping[str, Any]) -> str:
+    """Scenario by scenario: a table of all, then what was sent, what came back, and what it looked like."""
+    results = report.get("scenarios", [])
+    if not results:
+        return ""
+    ids = list(dict.fromkeys(str(result["id"]) for result in results))
+    columns = (*FAMILIES, "both")
+    rows = []
+    for name in ids:
+        chosen = {result["family"]: result for result in results if result["id"] == name}
+        cells = "".join(_scenario_cell(chosen.get(family)) for family in columns)
+        title = escape(str(next(iter(chosen.values()))["title"]))
+        rows.append(f"<tr><th><a href='#{escape(name)}'>{escape(name)}</a> {title}</th>{cells}</tr>")
+    head = "".join(f"<th>{column}</th>" for column in columns)
+    parts = [f"<h2>Scenarios</h2><table><tr><th></th>{head}</tr>{''.join(rows)}</table>"]
+    for name in ids:
+        parts.append(_scenario([result for result in results if result["id"] == name]))
+    return "".join(parts)
+
+
+def _scenario_cell(result: Mapping[str, Any] | None) -> str:
+    if result is None:
+        return "<td></td>"
+    mark, look = ("✓", "ok") if result["ok"] else ("✗", "bad")
+    return f'<td class="{look}">{mark} {result["got"]} of {result["sent"]}<small>{result["seconds"]:.1f} s</small></td>'
+
+
+def _scenario(results: Sequence[Mapping[str, Any]]) -> str:
+    first = results[0]
+    parts = [f"<h3 id='{escape(str(first['id']))}'>{escape(str(first['id']))} {escape(str(first['title']))}</h3>"]
+    parts.append(scenario_pictures.sequence(results))
+    for result in results:
+        for step in result["steps"]:
+            if "load" in step:
+                parts.append(f"<p class=dim>{escape(step['title'])}</p>{scenario_pictures.load_plot(step['load'])}")
+    traced = next((result for result in results if result.get("trace")), None)
+    if traced:
+        parts.append(f"<p class=dim>One trace, over {escape(traced['family'])}</p>")
+        parts.append(scenario_pictures.waterfall(traced["trace"]))
+    listed = "".join(
+        f"<li class={'ok' if step['ok'] else 'bad'}>{'✓' if step['ok'] else '✗'} {escape(result['family'])}: "
+        f"{escape(step['title'])}: {escape(step['detail'])}</li>"
+        for result in results
+        for step in result["steps"]
+    )
+    opened = "" if all(result["ok"] for result in results) else " open"
+    parts.append(f"<details{opened}><summary>step by step</summary><ul class=steps>{listed}</ul></details>")
+    return "".join(parts)
+
+
 def _words(value: Any) -> str:
     return ", ".join(str(part) for part in value) if isinstance(value, (list, tuple)) else str(value)
 
@@ -158,6 +253,11 @@ def page(report: Mapping[str, Any]) -> str:
     probes = report["probes"]
     failed = [probe for probe in probes if not probe["ok"]]
     verdict = f"{len(failed)} of {len(probes)} probes failed" if failed else f"every probe passed: {len(probes)}"
+    results = report.get("scenarios", [])
+    if results:
+        wrong = sorted({str(result["id"]) for result in results if not result["ok"]})
+        count = len({result["id"] for result in results})
+        verdict += f"; {', '.join(wrong)} went otherwise" if wrong else f"; {count} scenarios as expected"
     versions = " · ".join(f"{key} {value}" for key, value in report["versions"].items())
     settings = " · ".join(f"{key.replace('_', ' ')} {_words(value)}" for key, value in report["settings"].items())
     parts = [
@@ -174,6 +274,7 @@ def page(report: Mapping[str, Any]) -> str:
             f"<div class=fail><b>{escape(probe['id'])}</b> {escape(probe['title'])}<br>{escape(probe['detail'])}<br>"
             f"<code>{escape(probe['next'])}</code></div>"
         )
+    parts.append(_scenarios(report))
     nodes = [str(node["name"]) for node in report["nodes"]]
     between = [probe for probe in probes if probe["from"] in nodes and probe["to"] in nodes]
     if between:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding, Where
-from ansible_collections.twinstack.core.plugins.plugin_utils import certificates
+from ansible_collections.twinstack.core.plugins.plugin_utils import certificates, tenant_service_rules
 from ansible_collections.twinstack.core.plugins.plugin_utils.addresses import shown
+from ansible_collections.twinstack.core.plugins.plugin_utils.tenants import REPLICAS as GATEWAY_REPLICAS
 
 TENANTS = "twinstack_tenants"
 REVISIONS = "istio_revisions"
@@ -26,6 +27,10 @@ FIELDS = {
     "service_type": "",
     "certificate": "a mapping with cert and key, paths on this machine",
     "external": "a list of mappings",
+    "services": "",
+    "routes": "",
+    "quota": "",
+    "reaches": "",
 }
 EXTERNAL_FIELDS = ("name", "hosts", "addresses", "ports")
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -98,6 +103,7 @@ def _tenant(place: str, field: str, item: Mapping[str, Any], revisions: Sequence
     if not _texts(hosts) or not all(host == "*" or (NAME.fullmatch(host) and "." in host) for host in hosts):
         yield Finding(place, f"{field}.hosts", shown(hosts), FIELDS["hosts"])
         hosts = []
+    yield from tenant_service_rules.check_services(place, field, item, GATEWAY_REPLICAS)
     if "certificate" in item:
         yield from _certificate(place, field, item, hosts)
     external = item.get("external", [])

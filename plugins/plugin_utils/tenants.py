@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.twinstack.core.plugins.module_utils.verify_observe import CERTIFICATE_HOST
-from ansible_collections.twinstack.core.plugins.plugin_utils import mesh, observability
+from ansible_collections.twinstack.core.plugins.plugin_utils import mesh, observability, tenant_workloads
 
 GATEWAY = "gateway"
 CREDENTIAL = "gateway-certificate"
@@ -82,7 +82,8 @@ def certificate_paths(tenant: Tenant, folder: Path) -> tuple[Path, Path]:
 def tenant_objects(settings: Mapping[str, Any]) -> list[Object]:
     """All objects of all tenants but their certificates.
 
-    settings: tenants, primary_family, domain, default_revision (a name), resources (of a gateway).
+    settings: tenants, primary_family, domain, default_revision (a name), resources (of a gateway), demo_image,
+    workload_resources (of a service's container).
     """
     found: list[Object] = []
     for item in settings["tenants"]:
@@ -92,6 +93,9 @@ def tenant_objects(settings: Mapping[str, Any]) -> list[Object]:
             *_policies(tenant),
             *_gateway(tenant, settings),
             *(_service_entry(tenant, one) for one in tenant.external),
+            *tenant_workloads.objects(
+                item, settings["primary_family"], settings["demo_image"], settings["workload_resources"]
+            ),
         ]
         if tenant.mtls_mode:
             spec = {"mtls": {"mode": tenant.mtls_mode}}
@@ -236,7 +240,9 @@ def _policies(tenant: Tenant) -> list[Object]:
     """Nothing in or out in either family but: within the tenant, to the gateway, to DNS, and to and from the mesh."""
 
     def policy(name: str, selector: Object, **rules: Sequence[Object]) -> Object:
-        spec = {"podSelector": selector, "policyTypes": [kind.capitalize() for kind in rules]} | dict(rules)
+        spec = {"podSelector": selector, "policyTypes": [kind.capitalize() for kind in rules]}
+        # An empty list is not kept by the API server: applying one would be a new generation in every run.
+        spec |= {kind: rule for kind, rule in rules.items() if rule}
         return _object("networking.k8s.io/v1", "NetworkPolicy", tenant, name, {"spec": spec})
 
     def space(name: str) -> Object:

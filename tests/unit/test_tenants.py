@@ -38,6 +38,8 @@ def objects(*tenants: dict[str, Any], **changes: Any) -> list[dict[str, Any]]:
         "domain": "cluster.local",
         "default_revision": "stable",
         "resources": {"limits": {"memory": "256Mi"}},
+        "demo_image": "twinstack.internal/demo:1",
+        "workload_resources": {"limits": {"memory": "128Mi"}},
     }
     return filters.tenant_objects(settings | changes)
 

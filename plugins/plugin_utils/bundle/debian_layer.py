@@ -125,8 +125,10 @@ def finish(root: Path) -> None:
     for command in TABLE_COMMANDS:
         family, _dash, rest = command.partition("-")
         link = root / "usr/sbin" / command
+        target = f"{family}-{DEFAULT_TABLES}" + (f"-{rest}" if rest else "")
         link.unlink(missing_ok=True)
-        link.symlink_to(f"{family}-{DEFAULT_TABLES}" + (f"-{rest}" if rest else ""))
+        if os.path.lexists(link.with_name(target)):
+            link.symlink_to(target)
     for name, target in (("usr/bin/which", "which.debianutils"), ("usr/bin/sh", "dash")):
         (root / name).unlink(missing_ok=True)
         if (root / name).with_name(target).exists():

@@ -24,14 +24,15 @@ SHAPES: dict[str, dict[str, tuple[tuple[set[str], set[str]], ...]]] = {
         "upstream": (({"url", "sha256"}, {"member"}),),
     },
     "package_set": {"source": (({"packages"}, set()),), "upstream": (({"packages"}, set()),)},
-    "layer": {"source": (({"packages"}, {"without"}),), "upstream": ()},
+    "layer": {"source": (({"packages"}, {"without"}),), "upstream": (({"packages"}, {"without"}),)},
     "image": {
         "source": (
             ({"module", "programs"}, {"base", "binaries", "deb", "folder", "links", "tags"}),
             ({"deb"}, {"base"}),
             ({"c_program"}, set()),
+            ({"base"}, set()),
         ),
-        "upstream": (({"image", "digest"}, set()),),
+        "upstream": (({"image", "digest"}, set()), ({"base"}, set())),
     },
     "image_set": {"source": (({"images_of"}, set()),), "upstream": (({"images_of"}, set()),)},
     "manifest": {"source": (({"module", "file"}, set()),), "upstream": (({"url", "sha256"}, set()),)},

@@ -1,0 +1,38 @@
+"""Filters over releases and limits: thin doors to plugin_utils/traffic.py and plugin_utils/tenant_workloads.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.twinstack.core.plugins.plugin_utils import tenant_workloads, traffic
+
+
+def canary_objects(items: Sequence[Mapping[str, Any]], domain: str) -> list[dict[str, Any]]:
+    """Istio's objects for releases."""
+    try:
+        return traffic.canary_objects([traffic.parse_canary(item) for item in items], domain)
+    except (KeyError, ValueError) as error:
+        raise AnsibleFilterError(f"canary_routes: found no {error}, expected it") from error
+
+
+def rate_limit_objects(items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Istio's objects for limits."""
+    try:
+        return traffic.rate_limit_objects([traffic.parse_limit(item) for item in items])
+    except (KeyError, ValueError) as error:
+        raise AnsibleFilterError(f"rate_limit_limits: found no {error}, expected it") from error
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Filters by name."""
+        return {
+            "canary_objects": canary_objects,
+            "rate_limit_objects": rate_limit_objects,
+            "tenant_canaries": tenant_workloads.canaries,
+            "tenant_limits": tenant_workloads.limits,
+        }

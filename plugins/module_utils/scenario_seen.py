@@ -1,0 +1,84 @@
+"""What Prometheus, Jaeger and Kiali must have seen of scenarios. Pure: queries, answers, verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+GRAPH_SECONDS = 300
+
+Json = Mapping[str, Any]
+
+
+def requests_query(tenant: str, family: str) -> str:
+    """Requests over a family that a tenant's gateway has passed on or answered itself, since its proxies began."""
+    labels = f'reporter="source",source_workload="gateway",source_workload_namespace="{tenant}",ip_family="{family}"'
+    return f"sum(istio_requests_total{{{labels}}})"
+
+
+def judge_count(counted: float, sent: int) -> tuple[bool, str]:
+    """Whether at least as many requests were counted as were sent; others may have come meanwhile."""
+    return counted >= sent > 0, f"{counted:.0f} counted, expected at least the {sent} that were sent"
+
+
+def spans(answer: Json) -> list[dict[str, Any]]:
+    """Spans of the one trace in Jaeger's answer: ``service``, ``name``, ``start`` (ms since the first), length."""
+    traces = answer.get("data") or []
+    if not traces:
+        return []
+    processes = traces[0]["processes"]
+    found = [
+        {
+            "service": str(processes[span["processID"]]["serviceName"]),
+            "name": str(span["operationName"]),
+            "start": span["startTime"] / 1000,
+            "milliseconds": round(span["duration"] / 1000, 2),
+        }
+        for span in traces[0]["spans"]
+    ]
+    first = min(span["start"] for span in found)
+    return sorted(
+        ({**span, "start": round(span["start"] - first, 2)} for span in found), key=lambda span: span["start"]
+    )
+
+
+def judge_trace(found: Sequence[Json], chain: Sequence[str]) -> tuple[bool, str]:
+    """Whether every service of a chain has sent spans. Envoy names its service ``workload.namespace``."""
+    services = sorted({str(span["service"]) for span in found})
+    lacking = [name for name in chain if not any(service.partition(".")[0].startswith(name) for service in services)]
+    told = f"{len(found)} spans of {', '.join(services) or 'nobody'}"
+    return not lacking, told + (f"; expected some of {', '.join(lacking)} too" if lacking else "")
+
+
+def graph_path(tenant: str) -> str:
+    """Kiali's graph of a tenant, with a node for each version."""
+    return f"/kiali/api/namespaces/graph?namespaces={tenant}&graphType=versionedApp&duration={GRAPH_SECONDS}s"
+
+
+def judge_graph(graph: Json, edges: Sequence[Sequence[str]]) -> tuple[bool, str]:
+    """Whether a graph has the edges. edges: caller and called, each an app or ``app version``."""
+    elements = graph.get("elements") or {}
+    names = {
+        node["data"][
+            "id"
+        ]: f"{node['data'].get('app', node['data'].get('service', ''))} {node['data'].get('version', '')}"
+        for node in elements.get("nodes") or []
+    }
+    found = {
+        (names.get(e["data"]["source"], ""), names.get(e["data"]["target"], "")) for e in elements.get("edges") or []
+    }
+
+    def there(caller: str, called: str) -> bool:
+        return any(_is(one, caller) and _is(other, called) for one, other in found)
+
+    lacking = [f"{caller} → {called}" for caller, called in edges if not there(caller, called)]
+    told = f"{len(found)} edges"
+    return not lacking, told + (f"; expected {', '.join(lacking)} too" if lacking else "")
+
+
+def _node_name(data: Json) -> str:
+    return f"{data.get('app') or data.get('service') or ''} {data.get('version') or ''}"
+
+
+def _is(name: str, wanted: str) -> bool:
+    return name.strip() == wanted or name.partition(" ")[0] == wanted

@@ -1,0 +1,177 @@
+#!/usr/bin/python
+"""Run scenarios against tenants in both IP families."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: scenarios
+short_description: Run scenarios against tenants in both IP families
+version_added: 0.1.0
+description:
+  - Sends requests and load to the services of tenants, from outside the cluster by their gateways and from their own
+    pods, over each family, and tells for each scenario and family what was sent and what came back.
+  - Makes the namespace C(twinstack-demo) with a service outside the mesh and a pod of fortio, and removes it again,
+    together with a route that one of the scenarios breaks on purpose. What an interrupted run left is removed first.
+  - Waits until every path is answered at all; after that nothing is tried twice, but what monitoring collects late.
+options:
+  kubeconfig:
+    description: Kubeconfig of a user who may do everything in the cluster.
+    type: path
+    required: true
+  scenarios:
+    description: All scenarios, see docs/scenarios.md.
+    type: list
+    elements: dict
+    required: true
+  run:
+    description: Ids of those to run; none = all.
+    type: list
+    elements: str
+    default: []
+  tenants:
+    description: The variable C(twinstack_tenants).
+    type: list
+    elements: dict
+    required: true
+  nodes:
+    description: Nodes that are asked from outside, with C(ipv4) and C(ipv6) each.
+    type: list
+    elements: dict
+    required: true
+  demo_image:
+    description: Full name of the demo service's image.
+    type: str
+    required: true
+  fortio_image:
+    description: Full name of fortio's image.
+    type: str
+    required: true
+  outside_command:
+    description: Prefix of commands that run outside the cluster; none = the controller itself.
+    type: list
+    elements: str
+    default: []
+  external:
+    description: C(port), C(ipv4) and C(ipv6) for a server outside the cluster; empty = there is none.
+    type: dict
+    default: {}
+  timeout:
+    description: How long everything may take until it answers, in seconds.
+    type: float
+    default: 60
+attributes:
+  check_mode:
+    description: Checks the scenarios and sends nothing.
+    support: full
+author:
+  - The Twinstack developers
+"""
+
+EXAMPLES = r"""
+- name: Run two scenarios
+  twinstack.core.scenarios:
+    kubeconfig: ~/.kube/config
+    scenarios: "{{ scenarios_all }}"
+    run: [S1, S5]
+    tenants: "{{ twinstack_tenants }}"
+    nodes: [{ipv4: 192.0.2.1, ipv6: "2001:db8::1"}]
+    demo_image: twinstack.internal/demo:0.1.0
+    fortio_image: docker.io/fortio/fortio:1.66.5
+"""
+
+RETURN = r"""
+scenarios:
+  description: For each scenario and family what was sent, what came back and whether that was expected.
+  returned: always
+  type: list
+  elements: dict
+topology:
+  description: Who called whom meanwhile.
+  returned: always
+  type: dict
+ok:
+  description: Whether all were as expected.
+  returned: always
+  type: bool
+failures:
+  description: Steps that were not, as text.
+  returned: always
+  type: list
+  elements: str
+"""
+
+import traceback
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.twinstack.core.plugins.module_utils import scenario_model
+
+MISSING = ""
+try:
+    from ansible_collections.twinstack.core.plugins.module_utils import scenario_run
+    from ansible_collections.twinstack.core.plugins.module_utils.kube_client import CONNECTION_ERRORS, RefusedError
+    from ansible_collections.twinstack.core.plugins.module_utils.verify_cluster import API_ERRORS, reason
+    from kubernetes.config import ConfigException
+except ImportError:
+    MISSING = traceback.format_exc()
+
+
+def main() -> None:
+    """Entry point."""
+    dicts = {"type": "list", "elements": "dict", "required": True}
+    module = AnsibleModule(
+        argument_spec={
+            "kubeconfig": {"type": "path", "required": True},
+            "scenarios": dicts,
+            "run": {"type": "list", "elements": "str", "default": []},
+            "tenants": dicts,
+            "nodes": dicts,
+            "demo_image": {"type": "str", "required": True},
+            "fortio_image": {"type": "str", "required": True},
+            "outside_command": {"type": "list", "elements": "str", "default": []},
+            "external": {"type": "dict", "default": {}},
+            "timeout": {"type": "float", "default": 60},
+        },
+        supports_check_mode=True,
+    )
+    if MISSING:
+        module.fail_json(msg=missing_required_lib("kubernetes"), exception=MISSING)
+    params = module.params
+    wanted = params["run"] or [str(item["id"]) for item in params["scenarios"]]
+    tenants = scenario_model.parse_tenants(params["tenants"])
+    wrong = scenario_model.problems(params["scenarios"], tenants, wanted)
+    if wrong:
+        module.fail_json(msg="\n".join(["Scenarios cannot be run:", *(f"  {line}" for line in wrong)]))
+    if module.check_mode:
+        module.exit_json(changed=False, ok=True, scenarios=[], topology={}, failures=[])
+    settings = scenario_run.Settings(
+        kubeconfig=params["kubeconfig"],
+        tenants=tenants,
+        nodes=[{"IPv4": str(node["ipv4"]), "IPv6": str(node["ipv6"])} for node in params["nodes"]],
+        demo_image=params["demo_image"],
+        fortio_image=params["fortio_image"],
+        prefix=tuple(params["outside_command"]),
+        external=params["external"],
+        ready_seconds=params["timeout"],
+    )
+    try:
+        results, topology = scenario_run.run_all(params["scenarios"], wanted, settings)
+    except (scenario_run.ScenarioError, ConfigException, RefusedError, *API_ERRORS, *CONNECTION_ERRORS) as error:
+        hint = "kubectl get pods -A; kubectl -n twinstack-demo get events"
+        module.fail_json(msg=f"scenarios: {reason(error)}. Try: {hint}")
+    failures = [
+        f"{result['id']} {result['family']}: {step['title']}: {step['detail']}"
+        for result in results
+        for step in result["steps"]
+        if not step["ok"]
+    ]
+    module.exit_json(
+        changed=False,
+        ok=all(result["ok"] for result in results),
+        scenarios=results,
+        topology=topology,
+        failures=failures,
+    )
+
+
+if __name__ == "__main__":
+    main()
