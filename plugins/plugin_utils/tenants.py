@@ -240,7 +240,7 @@ def _policies(tenant: Tenant) -> list[Object]:
     """Nothing in or out in either family but: within the tenant, to the gateway, to DNS, and to and from the mesh."""
 
     def policy(name: str, selector: Object, **rules: Sequence[Object]) -> Object:
-        spec = {"podSelector": selector, "policyTypes": [kind.capitalize() for kind in rules]}
+        spec: Object = {"podSelector": selector, "policyTypes": [kind.capitalize() for kind in rules]}
         # An empty list is not kept by the API server: applying one would be a new generation in every run.
         spec |= {kind: rule for kind, rule in rules.items() if rule}
         return _object("networking.k8s.io/v1", "NetworkPolicy", tenant, name, {"spec": spec})

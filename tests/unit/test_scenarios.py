@@ -49,7 +49,7 @@ def test_the_known_scenarios_fit_the_labs_tenants() -> None:
 
 
 def test_everything_that_is_wrong_is_told_at_once() -> None:
-    scenarios = [
+    scenarios: list[dict[str, Any]] = [
         {"id": "A", "requests": [{"tenant": "nobody", "service": "x"}, {"tenant": "foo", "service": "x"}]},
         {"id": "B", "kind": "dance"},
     ]
