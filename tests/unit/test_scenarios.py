@@ -6,18 +6,24 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from ansible_collections.twinstack.core.plugins.action import report as report_action
-from ansible_collections.twinstack.core.plugins.module_utils import ask, scenario_objects, scenario_seen
+from ansible_collections.twinstack.core.plugins.module_utils import (
+    ask,
+    scenario_objects,
+    scenario_run,
+    scenario_seen,
+)
 from ansible_collections.twinstack.core.plugins.module_utils import scenario_model as model
 from ansible_collections.twinstack.core.plugins.plugin_utils import report_page, scenario_pictures
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Run
 
 NODES = [{"IPv4": "192.0.2.1", "IPv6": "2001:db8::1"}, {"IPv4": "192.0.2.2", "IPv6": "2001:db8::2"}]
 EXTERNAL = {"port": 18098, "ipv4": "192.0.2.9", "ipv6": "2001:db8::9"}
@@ -280,6 +286,41 @@ def test_requests_go_over_the_family_that_they_name(port: int) -> None:
     assert four["found"] == {"x.ex": True, "no": False}
     assert six["text"].startswith("::1 v2 ")
     assert none["status"] == 0 and none["error"]
+
+
+def test_the_engine_asks_from_outside_and_keeps_repeats_together(port: int) -> None:
+    engine = object.__new__(scenario_run.Engine)  # without a cluster: nothing here is asked from inside
+    engine.settings = scenario_run.Settings("", TENANTS, [], "", "", (), {}, 5)
+    engine.sent = {}
+    items = [
+        want(connect=f"127.0.0.1:{port}", repeat=3),
+        model.Ask("S", "IPv6", "foo", "outside", "t", "http://x/", connect=f"[::1]:{port}"),
+    ]
+    four, six = engine.answers(items)
+    assert [answer["status"] for answer in four] == [200] * 3
+    assert [answer["text"].split()[0] for answer in six] == ["::1"]
+    assert engine.sent == {("foo", "IPv4"): 3, ("foo", "IPv6"): 1}
+
+
+def test_the_module_refuses_what_cannot_be_run_before_it_asks_anybody(
+    tmp_path: Path, playbook: Callable[..., Run]
+) -> None:
+    given = {
+        "kubeconfig": str(tmp_path / "none"),
+        "scenarios": [{"id": "A", "requests": [{"tenant": "nobody", "service": "x"}]}],
+        "run": ["A", "B"],
+        "tenants": [],
+        "nodes": [],
+        "demo_image": "demo:1",
+        "fortio_image": "fortio:1",
+    }
+    tasks = [{"name": "S", "twinstack.core.scenarios": given}]
+    play = [{"name": "P", "hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}]
+    (tmp_path / "play.yml").write_text(json.dumps(play), encoding="utf-8")
+    done = playbook("-i", "localhost,", tmp_path / "play.yml")
+    assert done.code != 0
+    assert "B: found no such scenario, expected one of A" in done.output
+    assert "A: found tenant nobody, expected one of twinstack_tenants (none)" in done.output
 
 
 # --- the objects and the page -----------------------------------------------------------------------------------------

@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.twinstack.core.plugins.filter import traffic as filters
-from ansible_collections.twinstack.core.plugins.plugin_utils import tenant_workloads, traffic
+from ansible_collections.twinstack.core.plugins.plugin_utils import (
+    tenant_service_rules,
+    tenant_workloads,
+    traffic,
+)
 
 FOO: dict[str, Any] = {
     "name": "foo",
@@ -168,3 +172,22 @@ def test_two_limits_at_one_gateway_are_one_filter() -> None:
 @pytest.mark.parametrize("version", ["v0.0.2", "v0-0-2"])
 def test_a_version_in_a_header_has_no_dots(version: str) -> None:
     assert traffic.label(version) == "v0-0-2"
+
+
+def test_a_tenant_that_is_right_is_not_refused() -> None:
+    """Unusual values among it: what is refused stands in tests/inventories/bad/services.yml."""
+    odd: dict[str, Any] = {
+        "services": [
+            {
+                "name": "a",
+                "versions": ["v1", "2.0.1-rc.1"],
+                "limit": {"requests": 1, "seconds": 3600, "at": "workload"},
+            },
+            {"name": "b" * 40, "replicas": 3, "port": 1},
+        ],
+        "routes": [{"service": "a", "path": "/", "headers": ["X-Release"], "match": "prefix"}],
+        "quota": {"pods": 13},
+        "reaches": ["kube-system"],
+    }
+    for item in (FOO, odd, {"services": [], "routes": []}, {}):
+        assert list(tenant_service_rules.check_services("file", "field", item, 2)) == []
