@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import secrets
 import subprocess
@@ -12,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -174,7 +174,10 @@ class Engine:
 
     def outside(self, requests: Sequence[Json]) -> list[Json]:
         """Answers to requests from outside the cluster."""
-        command, text = [*self.settings.prefix, sys.executable, ask.__file__], json.dumps(requests) + "\n"
+        command, text = (
+            [*self.settings.prefix, sys.executable, "-c", inspect.getsource(ask)],
+            json.dumps(requests) + "\n",
+        )
         try:
             done = subprocess.run(
                 command,
@@ -192,12 +195,11 @@ class Engine:
 
     def inside(self, tenant: str, service: str, requests: Sequence[Json]) -> list[Json]:
         """Answers to requests from a pod of a tenant's service, whose image must have a Python."""
-        source = Path(ask.__file__).read_text(encoding="utf-8")
         pod = self._pod(tenant, service)
         try:
             output = self.api.execute(
                 (tenant, pod, service),
-                ["python3", "-c", source],
+                ["python3", "-c", inspect.getsource(ask)],
                 json.dumps(requests) + "\n",
                 BATCH_SECONDS,
                 lambda said: said.endswith("]"),

@@ -315,8 +315,9 @@ def test_the_module_refuses_what_cannot_be_run_before_it_asks_anybody(
         "fortio_image": "fortio:1",
     }
     tasks = [{"name": "S", "twinstack.core.scenarios": given}]
-    play = [{"name": "P", "hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}]
-    (tmp_path / "play.yml").write_text(json.dumps(play), encoding="utf-8")
+    python = {"ansible_python_interpreter": sys.executable}
+    play = {"name": "P", "hosts": "localhost", "connection": "local", "gather_facts": False, "vars": python}
+    (tmp_path / "play.yml").write_text(json.dumps([play | {"tasks": tasks}]), encoding="utf-8")
     done = playbook("-i", "localhost,", tmp_path / "play.yml")
     assert done.code != 0
     assert "B: found no such scenario, expected one of A" in done.output

@@ -189,5 +189,6 @@ def test_a_tenant_that_is_right_is_not_refused() -> None:
         "quota": {"pods": 13},
         "reaches": ["kube-system"],
     }
-    for item in (FOO, odd, {"services": [], "routes": []}, {}):
+    right: list[dict[str, Any]] = [FOO, odd, {"services": [], "routes": []}, {}]
+    for item in right:
         assert list(tenant_service_rules.check_services("file", "field", item, 2)) == []
