@@ -3,7 +3,7 @@ PYTHON ?= $(TWINSTACK_PYTHON)
 export TWINSTACK_PYTHON := $(PYTHON)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MOLECULE_GLOB := tests/molecule/*/molecule.yml
-.PHONY: lab test lint acceptance acceptance-mesh faults bench lab-down clean
+.PHONY: lab test lint acceptance faults bench lab-down clean
 
 lab:
 	requirements/install.sh
@@ -21,13 +21,9 @@ acceptance:
 	requirements/install.sh
 	.venv/bin/molecule test --scenario-name ipv4_first --scenario-name ipv6_first
 
-acceptance-mesh:
-	requirements/install.sh
-	.venv/bin/molecule test --scenario-name mesh
-
 faults:
 	requirements/install.sh
-	.venv/bin/pytest tests/lab
+	.venv/bin/pytest -n 0 tests/lab
 
 bench:
 	requirements/install.sh

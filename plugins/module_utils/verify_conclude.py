@@ -131,6 +131,7 @@ def conclude(
         "seconds": round(seconds, 1),
         "ok": bool(probes) and all(entry["ok"] for entry in probes),
         "versions": dict(cluster.versions),
+        "images": dict(cluster.images),
         "settings": settings(cluster),
         "nodes": [
             {

@@ -163,6 +163,7 @@ class Cluster:
     pods_without: Mapping[tuple[str, str], tuple[str, ...]]
     versions: Mapping[str, str] = field(default_factory=dict)
     gateways: tuple[TenantGateway, ...] = ()
+    images: Mapping[str, str] = field(default_factory=dict)  # of running containers: digest by name
     mesh_revision: str = ""  # of the mesh whose proxies the mesh agents got; empty = no mesh is probed
 
     @property

@@ -226,6 +226,18 @@ def component_versions(version: str, nodes: Iterable[Json], pods: Iterable[Json]
     return {name: ", ".join(sorted(values)) for name, values in found.items()}
 
 
+def images(pods: Iterable[Json]) -> dict[str, str]:
+    """Digest by name of every image that a container runs, as the container runtime tells both."""
+    found: dict[str, str] = {}
+    for pod in pods:
+        status = pod.get("status", {})
+        for container in (*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])):
+            digest = re.search(r"sha256:[0-9a-f]{64}$", container.get("imageID", ""))
+            if digest:
+                found[container["image"]] = digest[0]
+    return dict(sorted(found.items()))
+
+
 def observe(raw: Json) -> Cluster:
     """Everything together.
 
@@ -266,6 +278,7 @@ def observe(raw: Json) -> Cluster:
         service_cidrs=tuple(raw["service_cidrs"]),
         pods_without=pods_without(raw["pods"], nodes),
         versions=component_versions(raw["version"], raw["nodes"], raw["pods"]),
+        images=images(raw["pods"]),
         mesh_revision=raw.get("mesh_revision", ""),
         gateways=tuple(parse_gateway(item) for item in raw.get("gateways", [])),
     )

@@ -192,6 +192,15 @@ def _nodes(report: Mapping[str, Any]) -> str:
     return f"<h2>Nodes</h2><table>{head}{''.join(rows)}</table>"
 
 
+def _images(report: Mapping[str, Any]) -> str:
+    """Everything that runs, by image and digest."""
+    rows = "".join(
+        f"<tr><th>{escape(name)}</th><td><code>{escape(digest)}</code></td></tr>"
+        for name, digest in report.get("images", {}).items()
+    )
+    return f"<details><summary>images and digests</summary><table>{rows}</table></details>" if rows else ""
+
+
 def _scenarios(report: Mapping[str, Any]) -> str:
     """Scenario by scenario: a table of all, then what was sent, what came back, and what it looked like."""
     results = report.get("scenarios", [])
@@ -296,6 +305,7 @@ def page(report: Mapping[str, Any]) -> str:
         )
     parts += [f"<p class=dim>not probed: {escape(i['group'])}: {escape(i['reason'])}</p>" for i in report["skipped"]]
     parts.append(_nodes(report))
+    parts.append(_images(report))
     own = [{"name": f"verification: {name}", "seconds": took} for name, took in report.get("phases", {}).items()]
     phases = [*report.get("run", []), *own]
     if phases:

@@ -21,8 +21,8 @@ Molecule = Callable[..., str]
 
 def test_the_mesh_from_bare_disks_ipv6_first(lab: Lab, molecule: Molecule) -> None:
     """The whole of it, with the mesh: check, install, again, proof."""
-    molecule("mesh", "reset")
-    molecule("mesh", "test", "--destroy=never")
+    molecule("ipv6_first", "reset")
+    molecule("ipv6_first", "test", "--destroy=never")
     report = lab.report()
     assert report["ok"], lab.failed()
     assert report["settings"]["primary_family"] == "ipv6"

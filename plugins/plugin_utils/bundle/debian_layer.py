@@ -122,13 +122,11 @@ def finish(root: Path) -> None:
     for path in (root / "usr/share/doc").glob("*/*"):
         if path.name != "copyright":
             debian.remove(path.parent, [path.name])
-    for command in TABLE_COMMANDS:
+    for command in TABLE_COMMANDS if os.path.lexists(root / f"usr/sbin/iptables-{DEFAULT_TABLES}") else ():
         family, _dash, rest = command.partition("-")
         link = root / "usr/sbin" / command
-        target = f"{family}-{DEFAULT_TABLES}" + (f"-{rest}" if rest else "")
         link.unlink(missing_ok=True)
-        if os.path.lexists(link.with_name(target)):
-            link.symlink_to(target)
+        link.symlink_to(f"{family}-{DEFAULT_TABLES}" + (f"-{rest}" if rest else ""))
     for name, target in (("usr/bin/which", "which.debianutils"), ("usr/bin/sh", "dash")):
         (root / name).unlink(missing_ok=True)
         if (root / name).with_name(target).exists():

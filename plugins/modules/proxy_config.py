@@ -1,0 +1,118 @@
+#!/usr/bin/python
+"""Measure how much configuration a proxy has."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: proxy_config
+short_description: Measure how much configuration a proxy of the mesh has
+version_added: 0.1.0
+description:
+  - Reads the dump of a pod's proxy from inside the pod and counts what is in it, once it has at least as many clusters
+    as expected and two looks in a row see the same.
+options:
+  kubeconfig:
+    description: Kubeconfig of a user who may run commands in pods.
+    type: path
+    required: true
+  namespace:
+    description: Namespace of the pod.
+    type: str
+    required: true
+  pod:
+    description: The pod.
+    type: str
+    required: true
+  container:
+    description: A container of it with C(sh) and C(curl).
+    type: str
+    required: true
+  clusters:
+    description: How many clusters to wait for.
+    type: int
+    default: 0
+  timeout:
+    description: Longest wait in seconds.
+    type: float
+    default: 120
+attributes:
+  check_mode:
+    description: Reads only.
+    support: full
+author:
+  - The Twinstack developers
+"""
+
+EXAMPLES = r"""
+- name: Measure
+  twinstack.core.proxy_config:
+    kubeconfig: ~/.kube/config
+    namespace: shop
+    pod: basket-0
+    container: basket
+"""
+
+RETURN = r"""
+counts:
+  description: Numbers of C(listeners), C(clusters), C(routes), C(endpoints), and C(bytes) and C(memory).
+  returned: success
+  type: dict
+"""
+
+import time
+import traceback
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.twinstack.core.plugins.module_utils import proxy_config
+
+MISSING = ""
+try:
+    from ansible_collections.twinstack.core.plugins.module_utils.verify_cluster import Api
+    from kubernetes.config import ConfigException
+except ImportError:
+    MISSING = traceback.format_exc()
+
+LOOK_SECONDS = 60.0
+PAUSE_SECONDS = 3.0
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "kubeconfig": {"type": "path", "required": True},
+            "namespace": {"type": "str", "required": True},
+            "pod": {"type": "str", "required": True},
+            "container": {"type": "str", "required": True},
+            "clusters": {"type": "int", "default": 0},
+            "timeout": {"type": "float", "default": 120},
+        },
+        supports_check_mode=True,
+    )
+    if MISSING:
+        module.fail_json(msg=missing_required_lib("kubernetes"), exception=MISSING)
+    params = module.params
+    where = params["namespace"], params["pod"], params["container"]
+    end, error = time.monotonic() + params["timeout"], ""
+    before: dict[str, int] = {}
+    try:
+        api = Api(params["kubeconfig"], None)
+        while time.monotonic() < end:
+            output = api.execute(
+                where, proxy_config.COMMAND, "", LOOK_SECONDS, lambda said: said.endswith(proxy_config.END)
+            )
+            found = proxy_config.parse(output)
+            same = {**found, "memory": 0} == {**before, "memory": 0}
+            if same and found["clusters"] >= params["clusters"]:
+                module.exit_json(changed=False, counts=found)
+            before = found
+            time.sleep(PAUSE_SECONDS)
+        error = f"found {before.get('clusters', 0)} clusters, expected at least {params['clusters']}, and no change"
+    except (OSError, ValueError, KeyError, ConfigException) as problem:
+        error = str(problem)
+    hint = f"kubectl -n {params['namespace']} describe pod {params['pod']}"
+    module.fail_json(msg=f"proxy of {params['namespace']}/{params['pod']}: {error}. Try: {hint}")
+
+
+if __name__ == "__main__":
+    main()
