@@ -24,7 +24,10 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Tenant:
-    """What the scenarios need of a tenant. paths: by service; host: a name that its gateway answers for, or empty."""
+    """What the scenarios need of a tenant.
+
+    paths: by service, that of its first route; host: a name that its gateway answers for, or empty.
+    """
 
     name: str
     http_port: int
@@ -96,7 +99,9 @@ def parse_tenants(items: Sequence[Json]) -> dict[str, Tenant]:
     """Tenants by name, out of twinstack_tenants."""
     found = {}
     for item in items:
-        paths = {str(one["service"]): str(one.get("path", f"/{one['service']}")) for one in item.get("routes", [])}
+        paths: dict[str, str] = {}
+        for one in item.get("routes", []):
+            paths.setdefault(str(one["service"]), str(one.get("path", f"/{one['service']}")))
         named = [str(host) for host in item.get("hosts", ["*"]) if not str(host).startswith("*")]
         name = str(item["name"])
         found[name] = Tenant(name, int(item["http_port"]), paths, next(iter(named), ""))
@@ -179,7 +184,7 @@ def _where(one: Json, tenant: Tenant, family: str, place: str, address: str) -> 
         tail = f"call?to=http://{one['call']}/&family={family}"
     if place != OUTSIDE:
         return f"http://{service}/{tail}", ""
-    path = tenant.paths[service].rstrip("/") + (f"/{tail}" if tail else "")
+    path = str(one.get("path", tenant.paths[service])).rstrip("/") + (f"/{tail}" if tail else "")
     target = f"{bracketed(address)}:{tenant.http_port}"
     return f"http://{tenant.host or target}{path or '/'}", target
 
@@ -188,7 +193,8 @@ def _title(one: Json, place: str) -> str:
     """A request in words."""
     if one.get("title"):
         return str(one["title"])
-    chain = " → ".join([place, *(["gateway"] if place == OUTSIDE else []), str(one.get("service", one.get("url")))])
+    asked = str(one.get("service", one.get("url"))) + (f" by {one['path']}" if one.get("path") else "")
+    chain = " → ".join([place, *(["gateway"] if place == OUTSIDE else []), asked])
     chain += f" → {one['call']}" if one.get("call") else ""
     told = ", ".join(f"{name}: {value}" for name, value in (one.get("headers") or {}).items())
     return f"{chain}{f' with {told}' if told else ''}"

@@ -30,6 +30,7 @@ FIELDS = {
     "services": "",
     "routes": "",
     "quota": "",
+    "gateway_replicas": "",
     "reaches": "",
 }
 EXTERNAL_FIELDS = ("name", "hosts", "addresses", "ports")
@@ -103,7 +104,11 @@ def _tenant(place: str, field: str, item: Mapping[str, Any], revisions: Sequence
     if not _texts(hosts) or not all(host == "*" or (NAME.fullmatch(host) and "." in host) for host in hosts):
         yield Finding(place, f"{field}.hosts", shown(hosts), FIELDS["hosts"])
         hosts = []
-    yield from tenant_service_rules.check_services(place, field, item, GATEWAY_REPLICAS)
+    gateways = item.get("gateway_replicas", GATEWAY_REPLICAS)
+    if isinstance(gateways, bool) or not isinstance(gateways, int) or not 1 <= gateways <= 1000:
+        yield Finding(place, f"{field}.gateway_replicas", shown(gateways), "a whole number above 0")
+        gateways = GATEWAY_REPLICAS
+    yield from tenant_service_rules.check_services(place, field, item, gateways)
     if "certificate" in item:
         yield from _certificate(place, field, item, hosts)
     external = item.get("external", [])

@@ -49,7 +49,6 @@ def check_services(place: str, field: str, item: Mapping[str, Any], gateways: in
         found += _route(place, f"{field}.routes[{number}]", one, versions)
     paths = [one | {"path": one.get("path", f"/{one.get('service')}")} for one in routes]
     found += _once(place, f"{field}.routes", paths, "path")
-    found += _once(place, f"{field}.routes", routes, "service")
     routed = {one.get("service") for one in routes}
     for number, one in enumerate(services):
         limit = one.get("limit")

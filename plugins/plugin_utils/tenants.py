@@ -15,7 +15,7 @@ CREDENTIAL = "gateway-certificate"
 # The gateway's own ports, above 1023 so that it needs no privilege; its Service offers 80 and 443.
 HTTP, HTTPS = (80, 8080), (443, 8443)
 ANYWHERE = ("0.0.0.0/0", "::/0")
-REPLICAS = 2
+REPLICAS = 2  # of a gateway, unless its tenant says otherwise
 # A gateway that is to go serves on until no host sends it new connections any more, then drains (5 s, Istio's own
 # terminationDrainDuration). Without this pause a switch of revisions cost 13 of 4039 requests.
 LINGER_SECONDS = 10
@@ -47,6 +47,7 @@ class Tenant:
     service_type: str
     certificate: Mapping[str, str]
     external: tuple[External, ...]
+    gateway_replicas: int = REPLICAS
 
 
 def parse_tenant(item: Mapping[str, Any]) -> Tenant:
@@ -60,6 +61,7 @@ def parse_tenant(item: Mapping[str, Any]) -> Tenant:
         mtls_mode=str(item.get("mtls_mode", "")),
         service_type=str(item.get("service_type", "NodePort")),
         certificate=dict(item.get("certificate", {})),
+        gateway_replicas=int(item.get("gateway_replicas", REPLICAS)),
         external=tuple(
             External(
                 name=str(one["name"]),
@@ -156,7 +158,7 @@ def _gateway(tenant: Tenant, settings: Mapping[str, Any]) -> list[Object]:
                 "subjects": [{"kind": "ServiceAccount", "name": GATEWAY, "namespace": tenant.name}],
             },
         ),
-        _object("apps/v1", "Deployment", tenant, GATEWAY, {"spec": _deployment(labels, settings["resources"])}),
+        _object("apps/v1", "Deployment", tenant, GATEWAY, {"spec": _deployment(tenant, labels, settings["resources"])}),
         _annotated(_object("v1", "Service", tenant, GATEWAY, {"spec": service}), tenant, settings["domain"]),
         _object(
             "policy/v1",
@@ -200,7 +202,7 @@ def _server(name: str, numbers: tuple[int, int], tenant: Tenant, tls: Object | N
     return {"port": port, "hosts": list(tenant.hosts)} | ({"tls": tls} if tls else {})
 
 
-def _deployment(labels: Object, resources: Mapping[str, Any]) -> Object:
+def _deployment(tenant: Tenant, labels: Object, resources: Mapping[str, Any]) -> Object:
     container = {
         "name": "istio-proxy",
         "image": "auto",
@@ -216,7 +218,7 @@ def _deployment(labels: Object, resources: Mapping[str, Any]) -> Object:
         },
     }
     return {
-        "replicas": REPLICAS,
+        "replicas": tenant.gateway_replicas,
         # A new one is ready before an old one goes: no request is lost.
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
         "selector": {"matchLabels": labels},

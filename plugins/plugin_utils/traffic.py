@@ -96,9 +96,13 @@ def label(version: str) -> str:
 
 
 def canary_objects(canaries: Sequence[Canary], domain: str) -> list[Object]:
-    """Subsets and rules of every Service, and the routes of every gateway, longest paths first."""
+    """Subsets and rules of every Service, and the routes of every gateway, longest paths first.
+
+    A Service may be in several items, with a path each.
+    """
     found: list[Object] = []
-    for item in canaries:
+    # A service may be found by several paths; inside the mesh the first of its items holds.
+    for item in {(one.namespace, one.service): one for one in reversed(canaries)}.values():
         host = f"{item.service}.{item.namespace}.svc.{domain}"
         subsets = [{"name": label(version), "labels": {"version": version}} for version in item.versions]
         spec: Object = {"host": host, "subsets": subsets, "exportTo": ["."]}
