@@ -323,13 +323,14 @@ class Api:
         command: list[str],
         text: str,
         seconds: float,
-        whole: Callable[[str], bool],
+        whole: Callable[[str], bool] | None = None,
     ) -> str:
         """Standard output of a command in a container. Raises OSError with the reason when it is not whole in time.
 
         where: namespace, pod and container; text: for its standard input; whole: whether the output is, without the
-        white space at its end. Safe in threads: the stream call changes its client while it connects, so every call has
-        a client of its own.
+        white space at its end; without it the command must end by itself, with success.
+
+        Safe in threads: the stream call changes its client while it connects, so every call has a client of its own.
         """
         space, pod, container = where
         core = kubernetes.client.CoreV1Api(kubernetes.client.ApiClient(self._configuration))
@@ -353,16 +354,17 @@ class Api:
             for start in range(0, len(text), CHUNK):
                 shell.write_stdin(text[start : start + CHUNK])
             end = time.monotonic() + seconds
-            while shell.is_open() and time.monotonic() < end and not whole(output.rstrip()):
+            while shell.is_open() and time.monotonic() < end and not (whole and whole(output.rstrip())):
                 shell.update(timeout=1)
                 output += shell.read_channel(STDOUT)
             output += shell.read_channel(STDOUT)
             errors = shell.read_channel(STDERR)
+            ended = not whole and not shell.is_open() and shell.returncode == 0
         except API_ERRORS as error:
             raise OSError(f"exec broke off: {reason(error)}") from error
         finally:
             shell.close()
-        if not whole(output.rstrip()):
+        if not (whole(output.rstrip()) if whole else ended):
             said = (errors or output).strip()[-200:] or "nothing at all"
             raise OSError(f"no whole answer in {seconds:.0f} s: {said}")
         return output

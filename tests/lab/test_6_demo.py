@@ -110,7 +110,9 @@ def test_a_wrong_label_is_told(lab: Lab) -> None:
 
 
 def test_a_raised_limit_is_told(lab: Lab) -> None:
-    raised = json.loads(json.dumps(TENANTS).replace('{"requests": 20', '{"requests": 200'))
+    raised = json.loads(
+        json.dumps(TENANTS).replace('{"requests": 5, "at": "gateway"', '{"requests": 200, "at": "gateway"')
+    )
     lab.play("playbooks/tenants.yml", "-e", json.dumps({"twinstack_tenants": raised}))
     try:
         found = wrong(lab, "S5")
