@@ -205,6 +205,7 @@ class Fetch:
     contains: texts that must be in the answer, its headers included when headers is true.
     refused: the other side must break the connection off instead of answering. codes: accepted HTTP statuses.
     send: more headers; authority: PEM text of who signed the other side's certificate, empty = the cluster's CA.
+    patient: wait long, because a request that is given up and sent again would be counted twice.
     """
 
     url: str
@@ -221,6 +222,7 @@ class Fetch:
     codes: frozenset[int] = frozenset({200})
     send: tuple[str, ...] = ()
     authority: str = ""
+    patient: bool = False
 
 
 @dataclass(frozen=True)

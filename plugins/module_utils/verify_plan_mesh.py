@@ -36,6 +36,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify_scope import
 # What the caller's own proxy adds to an answer: whoever went around the proxy does not see it.
 THROUGH_PROXY = "x-envoy-upstream-service-time"
 # What the called proxy tells of the caller's certificate (Envoy: x-forwarded-client-cert), asked for by agnhost's path.
+PATIENT = replace(ANY, patient=True)
 CERTIFICATE_PATH = "/header?key=X-Forwarded-Client-Cert"
 
 
@@ -180,5 +181,5 @@ def mesh_count(scope: Scope) -> Iterator[Probe]:
         for node in scope.mesh_nodes()[:1]:
             for number in range(COUNTED):
                 title = f"request {number + 1} of {COUNTED} that are counted"
-                probe = _mesh_probe("mesh-count", family, node, MESH, service, title, ANY, "/hostname")
+                probe = _mesh_probe("mesh-count", family, node, MESH, service, title, PATIENT, "/hostname")
                 yield replace(probe, id=f"{probe.id}/{number + 1}")

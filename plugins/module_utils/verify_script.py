@@ -24,6 +24,7 @@ SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 LARGE_BYTES = 131072  # some ninety full-size packets each way: enough for a path MTU black hole to show
 CONNECT_SECONDS = 2
 REQUEST_SECONDS = 5
+PATIENT_SECONDS = 30
 TOKEN_MARK = "@TOKEN@"
 END_MARK = "@END@"
 # Bytes of headers around the payload of an echo request: IP + ICMP.
@@ -134,8 +135,8 @@ def curl_config(key: int, fetch: Fetch) -> list[str]:
         f'url = "{fetch.url}"',
         f'write-out = "{report}\\n"',
         f'output = "b{key}"',
-        f"connect-timeout = {CONNECT_SECONDS}",
-        f"max-time = {REQUEST_SECONDS}",
+        f"connect-timeout = {PATIENT_SECONDS if fetch.patient else CONNECT_SECONDS}",
+        f"max-time = {PATIENT_SECONDS if fetch.patient else REQUEST_SECONDS}",
         'noproxy = "*"',
         "silent",
         "globoff",

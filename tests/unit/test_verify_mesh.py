@@ -183,6 +183,9 @@ def test_tenants_and_what_was_seen_are_probed_alike_in_both_families() -> None:
     assert ids["IPv4"] == ids["IPv6"]
     counted = [probe for probe in todo if probe.group == "mesh-count"]
     assert len(counted) == 2 * verify_objects.COUNTED and len({probe.runner for probe in counted}) == 1
+    for probe in counted:
+        assert isinstance(probe.action, Fetch)
+        assert "max-time = 30" in curl_config(1, probe.action)
     for probe in todo:
         assert isinstance(probe.action, Fetch)
         assert ("[" in probe.action.url + probe.action.connect_to) is (probe.family == "IPv6"), probe.id
