@@ -281,12 +281,15 @@ class Load:
 
 
 def parse_access_log(text: str) -> Load:
-    """What fortio's access log (lines of JSON with timestamp in seconds and code) tells; other lines are not of it."""
+    """What fortio's access log tells: lines of JSON with timestamp in nanoseconds and the status as details.
+
+    Other lines are not of it.
+    """
     lines: list[tuple[float, str]] = []
     for line in text.splitlines():
         try:
             entry = json.loads(line)
-            lines.append((float(entry["timestamp"]), str(entry["code"])))
+            lines.append((float(entry["timestamp"]) / 1e9, str(entry["details"])))
         except (ValueError, KeyError, TypeError):
             continue
     begun = min((when for when, _ in lines), default=0.0)
