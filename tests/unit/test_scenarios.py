@@ -148,11 +148,11 @@ def test_a_share_may_differ_by_chance_only(second: int, right: bool) -> None:
 
 def log(code: int, *seconds: float) -> str:
     """Lines of fortio's access log."""
-    ok = str(code == 200).lower()
-    return "".join(
-        f'{{"latency":0.01,"timestamp":{int((1795620285 + second) * 1e9)},"thread":1,"iter":0,"ok":{ok},"details":"{code}"}}\n'
+    lines = [
+        {"latency": 0.01, "timestamp": int((1795620285 + second) * 1e9), "ok": code == 200, "details": str(code)}
         for second in seconds
-    )
+    ]
+    return "".join(json.dumps(line) + "\n" for line in lines)
 
 
 def test_an_access_log_is_counted_by_second() -> None:
