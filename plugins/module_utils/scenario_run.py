@@ -90,7 +90,7 @@ def run_all(scenarios: Sequence[Json], wanted: Sequence[str], settings: Settings
             for result in engine.run(item):
                 result.seconds = result.seconds or time.monotonic() - begun
                 results.append(result.as_dict())
-        return results, engine.api.topology(scenario_objects.NAMESPACE)
+        return results, engine.api.topology()
     finally:
         engine.clean()
 

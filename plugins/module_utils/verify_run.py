@@ -84,7 +84,7 @@ def verify(api: Api, settings: Settings, create: bool) -> tuple[dict[str, Any], 
         raise TimeoutError(f"namespaces of an earlier run are still there after removal: {', '.join(left)}")
     try:
         todo, verdicts, cluster = _probe(api, settings, clock)
-        drawn = api.topology(settings.namespace) if api.mesh_revision else {}
+        drawn = api.topology(mesh_namespace(settings.namespace)) if api.mesh_revision else {}
         time.sleep(settings.linger_seconds)
         clock.lap("draw")
     finally:
