@@ -225,7 +225,11 @@ def _service_families(services: Mapping[str, int], domain: str) -> Object:
 
 
 def prometheus_config(settings: Mapping[str, Any]) -> Object:
-    """prometheus.yml. settings: interval between two scrapes, like ``15s``; nodes; domain; watched_services."""
+    """prometheus.yml.
+
+    settings: interval between two scrapes, like ``15s``, and cluster_interval for kubelets, the API server, Felix and
+    CoreDNS; nodes; domain; watched_services.
+    """
     interval = settings["interval"]
     parts = [
         {
@@ -274,11 +278,17 @@ def prometheus_config(settings: Mapping[str, Any]) -> Object:
             proxies,
             _pods("istiod", ("app", "istiod"), "15014"),
             _pods("istio-cni", ("k8s_app", "istio-cni-node"), "15014"),
-            _pods("coredns", ("k8s_app", "kube-dns"), "9153"),
-            _nodes("kubelet", "/metrics"),
-            _nodes("pods", "/metrics/resource"),
-            _pods("felix", ("k8s_app", "calico-node"), "9091"),
-            api_server,
+            # Long pages, which cost whoever tells them more than they change.
+            *(
+                job | {"scrape_interval": settings["cluster_interval"]}
+                for job in (
+                    _pods("coredns", ("k8s_app", "kube-dns"), "9153"),
+                    _nodes("kubelet", "/metrics"),
+                    _nodes("pods", "/metrics/resource"),
+                    _pods("felix", ("k8s_app", "calico-node"), "9091"),
+                    api_server,
+                )
+            ),
             _node_families(settings["nodes"]),
             _service_families(settings["watched_services"], settings["domain"]),
         ],
@@ -386,7 +396,8 @@ def prometheus_rules(certificates: Mapping[str, str]) -> Object:
 def prometheus(settings: Mapping[str, Any]) -> list[Object]:
     """All of Prometheus.
 
-    settings: image, primary_family, interval, retention_time, retention_size, resources, node (where its storage is),
+    settings: image, primary_family, interval, cluster_interval, retention_time, retention_size, resources,
+    node (where its storage is),
     storage (that folder), nodes (name, ipv4, ipv6 of each), domain, watched_services (port by ``name.namespace``),
     certificates (end by name).
     """

@@ -14,6 +14,7 @@ SETTINGS: dict[str, Any] = {
     "image": "example.org/x:1",
     "primary_family": "ipv4",
     "interval": "15s",
+    "cluster_interval": "30s",
     "retention_time": "7d",
     "retention_size": "4GB",
     "resources": {"limits": {"memory": "1Gi"}},
