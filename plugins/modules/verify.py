@@ -82,7 +82,7 @@ options:
   start_timeout:
     description: Longest wait for the pods in seconds.
     type: float
-    default: 60
+    default: 120
   settle_timeout:
     description: How long failed probes are tried again, in seconds.
     type: float
@@ -208,7 +208,7 @@ def main() -> None:
             "outside_command": {"type": "list", "elements": "str", "default": []},
             "outside_addresses": {"type": "dict", "options": {"ipv4": address, "ipv6": address}},
             "mesh": {"type": "bool", "default": True},
-            "start_timeout": {"type": "float", "default": 60},
+            "start_timeout": {"type": "float", "default": 120},
             "settle_timeout": {"type": "float", "default": 30},
             "linger": {"type": "float", "default": 0},
             "remove_timeout": {"type": "float", "default": 60},
