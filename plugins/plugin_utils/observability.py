@@ -21,6 +21,7 @@ OTLP_PORT = 4317
 KIALI_PORT = 20001
 KUBELET_PORT = 10250
 NOBODY = 65534
+PATIENCE = {"periodSeconds": 5, "timeoutSeconds": 5}  # a busy host is no reason to take a page away
 NODE_FAMILIES, SERVICE_FAMILIES = "node-families", "service-families"
 CERTIFICATE_END = "twinstack:certificate:end_seconds"
 CONFIG_DIGEST = "twinstack.core/config"  # a changed configuration makes a new pod
@@ -417,7 +418,7 @@ def prometheus(settings: Mapping[str, Any]) -> list[Object]:
             f"--storage.tsdb.retention.size={settings['retention_size']}",
         ],
         "ports": [{"name": "http", "containerPort": PROMETHEUS_PORT}],
-        "readinessProbe": {"httpGet": {"path": "/-/ready", "port": "http"}, "periodSeconds": 2},
+        "readinessProbe": {"httpGet": {"path": "/-/ready", "port": "http"}, **PATIENCE},
         "resources": dict(settings["resources"]),
         "securityContext": {"runAsUser": NOBODY, "runAsGroup": NOBODY},
         "volumeMounts": [
@@ -524,7 +525,7 @@ def jaeger(settings: Mapping[str, Any]) -> list[Object]:
             {"name": "grpc-otlp", "containerPort": OTLP_PORT},
             {"name": "http-query", "containerPort": JAEGER_QUERY_PORT},
         ],
-        "readinessProbe": {"httpGet": {"path": "/", "port": 14269}, "periodSeconds": 2},
+        "readinessProbe": {"httpGet": {"path": "/", "port": 14269}, **PATIENCE},
         "resources": dict(settings["resources"]),
         "securityContext": {"runAsUser": NOBODY, "runAsGroup": NOBODY},
         "volumeMounts": mounts,
@@ -575,7 +576,7 @@ def kiali(settings: Mapping[str, Any]) -> list[Object]:
         "image": settings["image"],
         "args": ["-config", "/kiali-configuration/config.yaml"],
         "ports": [{"name": "http", "containerPort": KIALI_PORT}],
-        "readinessProbe": {"httpGet": {"path": "/kiali/healthz", "port": "http"}, "periodSeconds": 2},
+        "readinessProbe": {"httpGet": {"path": "/kiali/healthz", "port": "http"}, **PATIENCE},
         "resources": dict(settings["resources"]),
         "securityContext": {"runAsUser": 1000},
         "volumeMounts": [
