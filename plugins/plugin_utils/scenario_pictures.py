@@ -48,7 +48,7 @@ def sequence(results: Sequence[Json]) -> str:
     ]
     for number, step in enumerate(steps):
         parts.append(_arrows(step, HEAD + ROW * number + 20, place))
-    width, height = max(place.values()) + 380, HEAD + ROW * len(steps) + 10
+    width, height = max(place.values()) + 480, HEAD + ROW * len(steps) + 10
     label = f"requests of {results[0]['id']}"
     return (
         f'<svg class="map seq" viewBox="0 0 {width} {height}" style="max-width:{width}px;max-height:none" role=img '
@@ -64,7 +64,9 @@ def _arrows(step: Json, y: int, place: Mapping[str, int]) -> str:
         back = -7 if x2 > x1 else 7
         parts.append(f'<path d="M{x1},{y} H{x2} m{back},-4 l{-back},4 l{back},4" class="line {look}" />')
     end = max(place[name] for name in names)
-    answered = ", ".join(str(hop["who"]) for hop in step.get("hops", [])) or str(step["detail"])[:60]
+    answered = ", ".join(str(hop["who"]) for hop in step.get("hops", []))
+    if not answered or "%" in str(step["detail"]):  # of a share, every answer counts
+        answered = str(step["detail"])[:80]
     mark = "✓" if step["ok"] else "✗"
     told = f"{step['family']} {mark} {answered}"
     headers = str(step["title"]).partition(" with ")[2]
