@@ -108,26 +108,38 @@ def parse_tenants(items: Sequence[Json]) -> dict[str, Tenant]:
     return found
 
 
-def problems(scenarios: Sequence[Json], tenants: Mapping[str, Tenant], wanted: Sequence[str]) -> list[str]:
-    """Everything that is wrong with the scenarios, before anything is sent."""
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a scenario. scenario: its id."""
+
+    scenario: str
+    found: str
+    expected: str
+
+    def line(self) -> str:
+        """As text."""
+        return f"{self.scenario}: found {self.found}, expected {self.expected}"
+
+
+def problems(scenarios: Sequence[Json], tenants: Mapping[str, Tenant], wanted: Sequence[str]) -> list[Problem]:
+    """Everything that is wrong with the wanted scenarios, before anything is sent."""
     known = [str(item.get("id")) for item in scenarios]
-    found = [
-        f"{name}: found no such scenario, expected one of {', '.join(known)}" for name in wanted if name not in known
-    ]
+    found = [Problem(name, "no such scenario", f"one of {', '.join(known)}") for name in wanted if name not in known]
     for item in scenarios:
-        if item.get("id") not in wanted:
+        name = str(item.get("id"))
+        if name not in wanted:
             continue
         if item.get("kind", KINDS[0]) not in KINDS:
-            found.append(f"{item['id']}: found kind {item['kind']}, expected {' or '.join(KINDS)}")
+            found.append(Problem(name, f"kind {item['kind']}", " or ".join(KINDS)))
         for one in (*item.get("requests", []), *item.get("loads", [])):
-            name, service = one.get("tenant"), one.get("service")
-            tenant = tenants.get(str(name))
+            owner, service = one.get("tenant"), one.get("service")
+            tenant = tenants.get(str(owner))
             if tenant is None:
-                listed = ", ".join(tenants) or "none"
-                found.append(f"{item['id']}: found tenant {name}, expected one of twinstack_tenants ({listed})")
+                expected = f"one of twinstack_tenants ({', '.join(tenants) or 'none'})"
+                found.append(Problem(name, f"tenant {owner}", expected))
             elif one.get("from", OUTSIDE) == OUTSIDE and service not in tenant.paths:
-                listed = ", ".join(tenant.paths) or "none"
-                found.append(f"{item['id']}: found service {service}, expected one with a route in {name} ({listed})")
+                expected = f"one with a route in {owner} ({', '.join(tenant.paths) or 'none'})"
+                found.append(Problem(name, f"service {service}", expected))
     return list(dict.fromkeys(found))
 
 

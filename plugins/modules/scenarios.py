@@ -140,7 +140,7 @@ def main() -> None:
     tenants = scenario_model.parse_tenants(params["tenants"])
     wrong = scenario_model.problems(params["scenarios"], tenants, wanted)
     if wrong:
-        module.fail_json(msg="\n".join(["Scenarios cannot be run:", *(f"  {line}" for line in wrong)]))
+        module.fail_json(msg="\n".join(["Scenarios cannot be run:", *(f"  {one.line()}" for one in wrong)]))
     if module.check_mode:
         module.exit_json(changed=False, ok=True, scenarios=[], topology={}, failures=[])
     settings = scenario_run.Settings(

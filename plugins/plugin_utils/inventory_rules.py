@@ -17,6 +17,7 @@ from ansible_collections.twinstack.core.plugins.plugin_utils import (
     mesh_rules,
     observability_rules,
     role_options,
+    scenario_rules,
     tenant_rules,
     versions,
 )
@@ -146,6 +147,8 @@ def check(inventory: Inventory, rules: Rules) -> list[Finding]:
     findings += mesh_rules.check_mesh(settings, inventory.where)
     findings += tenant_rules.check_tenants(settings, rules.declared.defaults, inventory.where)
     findings += observability_rules.check_observability(settings, rules.declared.defaults, inventory.where)
+    if not any(finding.field.startswith(tenant_rules.TENANTS) for finding in findings):
+        findings += scenario_rules.check_scenarios(settings, inventory.where)
     return sorted(set(findings))
 
 

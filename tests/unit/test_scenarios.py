@@ -21,7 +21,11 @@ from ansible_collections.twinstack.core.plugins.module_utils import (
     scenario_seen,
 )
 from ansible_collections.twinstack.core.plugins.module_utils import scenario_model as model
-from ansible_collections.twinstack.core.plugins.plugin_utils import report_page, scenario_pictures
+from ansible_collections.twinstack.core.plugins.plugin_utils import (
+    report_page,
+    scenario_pictures,
+    scenario_rules,
+)
 
 from tests.conftest import ROOT, Run
 
@@ -54,13 +58,22 @@ def test_the_known_scenarios_fit_the_labs_tenants() -> None:
     assert IDS == ["S1", "S2", "S3", "S4", "S5", "S6", "S7"]
 
 
+def test_the_labs_scenarios_are_right_and_none_is_no_mistake() -> None:
+    tenants = yaml.safe_load((ROOT / "inventory/lab/group_vars/all/tenants.yml").read_text())
+    assert list(scenario_rules.check_scenarios(tenants, lambda name: name)) == []
+    assert list(scenario_rules.check_scenarios({"scenarios_run": []}, lambda name: name)) == []
+    without = {"scenarios_run": ["S9"], "twinstack_mesh": False}
+    assert list(scenario_rules.check_scenarios(without, lambda name: name)) == [], "they are not run without a mesh"
+    assert scenario_rules.known() == KNOWN
+
+
 def test_everything_that_is_wrong_is_told_at_once() -> None:
     scenarios: list[dict[str, Any]] = [
         {"id": "A", "requests": [{"tenant": "nobody", "service": "x"}, {"tenant": "foo", "service": "x"}]},
         {"id": "B", "kind": "dance"},
     ]
     found = model.problems(scenarios, TENANTS, ["A", "B", "C"])
-    assert [line.partition(",")[0] for line in found] == [
+    assert [one.line().partition(",")[0] for one in found] == [
         "C: found no such scenario",
         "A: found tenant nobody",
         "A: found service x",
