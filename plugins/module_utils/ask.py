@@ -1,10 +1,10 @@
 """Sends HTTP requests, each over the family that it names, and prints what came back. Runs wherever a Python 3 is.
 
-Standard input: a JSON list of ``id``, ``url``, ``family`` (``IPv4`` or ``IPv6``), and optionally ``headers``,
-``connect`` (``host:port`` to connect to instead of the URL's host), ``timeout`` in seconds and ``find`` (texts to look
-for in the whole answer). Standard output: a JSON list of ``id``, ``status`` (0 = none came), the beginning of the
-``text``, ``found`` by text, ``milliseconds`` and ``error``. Nothing but the standard library, because it is sent to
-where it runs.
+Standard input: a JSON list of ``id``, ``url``, ``family`` (``IPv4``, ``IPv6``, empty = whichever answers), and
+optionally ``headers``, ``connect`` (``host:port`` to connect to instead of the URL's host), ``timeout`` in seconds and
+``find`` (texts to look for in the whole answer). Standard output: a JSON list of ``id``, ``status`` (0 = none), the
+beginning of the ``text``, ``found`` by text, ``milliseconds`` and ``error``. Nothing but the standard library, because
+it is sent to where it runs.
 """
 
 import http.client
@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 THREADS = 8
 SECONDS = 15.0
 MOST_TEXT = 4000
-KINDS = {"IPv4": socket.AF_INET, "IPv6": socket.AF_INET6}
+KINDS = {"IPv4": socket.AF_INET, "IPv6": socket.AF_INET6, "": socket.AF_UNSPEC}
 
 
 def ask(request: Any) -> Any:
@@ -35,7 +35,8 @@ def ask(request: Any) -> Any:
         places = socket.getaddrinfo(host, port, KINDS[request["family"]], socket.SOCK_STREAM)
         seconds = request.get("timeout") or SECONDS
         connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=seconds)
-        connection.sock = socket.create_connection((str(places[0][4][0]), port), timeout=seconds)
+        where = str(places[0][4][0]) if request["family"] else host  # by name it tries one address after the other
+        connection.sock = socket.create_connection((where, port), timeout=seconds)
         path = (url.path or "/") + (f"?{url.query}" if url.query else "")
         connection.request("GET", path, headers=dict(request.get("headers") or {}))
         answer = connection.getresponse()

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 END = "@END@"
-DUMP = "curl -sS 'http://127.0.0.1:15000/config_dump?include_eds'"
-COMMAND = ["sh", "-c", f"{DUMP}; echo; curl -sS http://127.0.0.1:15000/memory; echo {END}"]
+DUMP = "curl -sS 'http://localhost:15000/config_dump?include_eds'"
+COMMAND = ["sh", "-c", f"{DUMP}; echo; curl -sS http://localhost:15000/memory; echo {END}"]
 # Part of the dump by its type, the field that lists what istiod sent, and our name for it.
 PARTS = {
     "ListenersConfigDump": ("dynamic_listeners", "listeners"),

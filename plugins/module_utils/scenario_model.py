@@ -17,7 +17,6 @@ REFUSED = "refused"
 # How far a measured share may be from the wanted one: 99.9 % of all samples are within (two-sided normal quantile).
 CONFIDENCE = 3.29
 REFUSED_SECONDS = 4.0
-ADMIN = "http://127.0.0.1:15000"  # a proxy's own pages, inside its pod
 
 Json = Mapping[str, Any]
 
@@ -214,7 +213,9 @@ def _title(one: Json, place: str) -> str:
 
 def request(number: int, item: Ask) -> dict[str, Any]:
     """What ask.py is told."""
-    found: dict[str, Any] = {"id": number, "url": item.url, "family": item.family, "headers": dict(item.headers)}
+    # A proxy's own pages are on one of its pod's loopback addresses, that of the cluster's first family.
+    family = "" if item.url.startswith("http://localhost") else item.family
+    found: dict[str, Any] = {"id": number, "url": item.url, "family": family, "headers": dict(item.headers)}
     if item.connect:
         found["connect"] = item.connect
     if item.refused:

@@ -294,15 +294,17 @@ def test_requests_go_over_the_family_that_they_name(port: int) -> None:
             "headers": {"version": "v2"},
         },
         {"id": 2, "url": "http://x.example/", "family": "IPv6", "connect": "127.0.0.1:1", "timeout": 1},
+        {"id": 3, "url": "http://x.example/", "family": "", "connect": f"localhost:{port}"},
     ]
     done = subprocess.run(
         [sys.executable, ask.__file__], input=json.dumps(requests) + "\n", capture_output=True, text=True, check=True
     )
-    four, six, none = json.loads(done.stdout)
+    four, six, none, either = json.loads(done.stdout)
     assert (four["status"], four["text"]) == (200, "::ffff:127.0.0.1 None x.example /a?b=c")
     assert four["found"] == {"x.ex": True, "no": False}
     assert six["text"].startswith("::1 v2 ")
     assert none["status"] == 0 and none["error"]
+    assert either["status"] == 200
 
 
 def test_the_engine_asks_from_outside_and_keeps_repeats_together(port: int) -> None:
