@@ -101,6 +101,19 @@ def ways(raw: Json) -> list[dict[str, Any]]:
     ]
 
 
+def uncovered(raw: Json) -> list[str]:
+    """Nodes that no way leads into: without a pod there, nobody could tell that pods on it are cut off."""
+    guarded = {_space(item) for item in raw["policies"]} | own_namespaces(raw)
+    reached = {
+        item["spec"].get("nodeName")
+        for item in raw["pods"]
+        if _space(item) not in guarded
+        and not item["spec"].get("hostNetwork")
+        and item["status"].get("phase") == "Running"
+    }
+    return sorted(item["metadata"]["name"] for item in raw["nodes"] if item["metadata"]["name"] not in reached)
+
+
 def _way(name: str, address: str, port: int) -> dict[str, Any]:
     family = FAMILIES[ipaddress.ip_address(address).version]
     return {"name": name, "family": family, "address": address, "port": port}

@@ -107,6 +107,9 @@ def main() -> None:
         module.exit_json(changed=False, stands=False, why=f"the API does not answer: {reason(error)}", ways=[])
     report, run = read(module.params["report"]), read(module.params["run"])
     why = standing.why_not(report, run, standing.state(raw), module.params["scenarios"])
+    empty = standing.uncovered(raw)
+    if empty and not why:
+        why = f"no pod of the cluster's own is on {', '.join(empty)}, so there is no way to try"
     module.exit_json(changed=False, stands=not why, why=why, ways=standing.ways(raw))
 
 

@@ -37,7 +37,7 @@ RAW: dict[str, Any] = {
     "pods": [
         {
             "metadata": {"namespace": "kube-system", "name": "dns", "uid": "p1"},
-            "spec": {},
+            "spec": {"nodeName": "one"},
             "status": {
                 "phase": "Running",
                 "podIPs": [{"ip": "10.0.0.5"}, {"ip": "fd00::5"}],
@@ -135,6 +135,13 @@ def test_ways_lead_over_both_families_to_what_hosts_may_reach() -> None:
         ("node port of tenant/gateway", "2001:db8::1", 30080),
     ]
     assert [way["family"] for way in standing.ways(RAW)] == ["IPv4", "IPv6"] * 3
+
+
+def test_a_node_without_a_pod_that_hosts_may_reach_is_not_covered() -> None:
+    assert standing.uncovered(RAW) == []
+    raw = copy.deepcopy(RAW)
+    raw["pods"] = [item for item in raw["pods"] if item["metadata"]["name"] != "dns"]
+    assert standing.uncovered(raw) == ["one"], "neither a pod of the host's network nor one behind policies counts"
 
 
 def run(status: str) -> dict[str, Any]:
