@@ -1,0 +1,16 @@
+"""Filter reach: a thin door to plugin_utils/reach.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.twinstack.core.plugins.plugin_utils import reach as model
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Filters by name."""
+        return {"reach": model.reach}

@@ -1,0 +1,39 @@
+"""A pod on every node that does nothing but answer echo requests: there is always a way to try into each. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+NAME = "twinstack-reach"
+
+
+def reach(image: str) -> dict[str, Any]:
+    """The DaemonSet. image: of the pause program, which every node holds anyway; the kernel answers, not the program."""
+    labels = {"app": NAME}
+    container = {
+        "name": "pause",
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "resources": {"requests": {"cpu": "1m", "memory": "4Mi"}, "limits": {"memory": "16Mi"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "runAsNonRoot": True,
+            "runAsUser": 65534,
+            "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
+    pod = {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": 1,
+        "tolerations": [{"operator": "Exists"}],
+        "containers": [container],
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": NAME, "namespace": "kube-system", "labels": labels},
+        "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}},
+    }
