@@ -8,7 +8,7 @@ NAME = "twinstack-reach"
 
 
 def reach(image: str) -> dict[str, Any]:
-    """The DaemonSet. image: of the pause program, which every node holds anyway; the kernel answers, not the program."""
+    """The DaemonSet. image: of the pause program, which every node holds anyway; the kernel answers, not it."""
     labels = {"app": NAME}
     container = {
         "name": "pause",
