@@ -14,7 +14,8 @@ def reach(image: str) -> dict[str, Any]:
         "name": "pause",
         "image": image,
         "imagePullPolicy": "IfNotPresent",
-        "resources": {"requests": {"cpu": "1m", "memory": "4Mi"}, "limits": {"memory": "16Mi"}},
+        # No share of a processor: a control plane with one has promised all of it already.
+        "resources": {"requests": {"memory": "4Mi"}, "limits": {"memory": "16Mi"}},
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
