@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ansible_collections.twinstack.core.plugins.module_utils.kube_objects import RESTRICTED
+
 POD = "fortio"
 PORT = 8080
 LABEL = "twinstack.core/load"
@@ -53,14 +55,6 @@ class Result:
 
 def objects(namespace: str, image: str) -> list[Object]:
     """Namespace and pod. The pod is outside the mesh, like any client, and needs no privileges."""
-    secured = {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "runAsNonRoot": True,
-        "runAsUser": NOBODY,
-        "capabilities": {"drop": ["ALL"]},
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
     container = {
         "name": POD,
         "image": image,
@@ -68,7 +62,7 @@ def objects(namespace: str, image: str) -> list[Object]:
         "command": ["fortio", "server", "-data-dir", "/results", "-config-dir", "/results"],
         "ports": [{"containerPort": PORT}],
         "readinessProbe": {"httpGet": {"path": f"{REST}/status", "port": PORT}, "periodSeconds": 1},
-        "securityContext": secured,
+        "securityContext": RESTRICTED | {"runAsUser": NOBODY},
         "volumeMounts": [{"name": "results", "mountPath": "/results"}],
     }
     labels = {LABEL: "true"}

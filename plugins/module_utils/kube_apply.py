@@ -226,3 +226,15 @@ def _why_not(cluster: Cluster, key: Key, condition: str) -> list[str]:
         return [f"{key.kind}: none there"]
     named = [(kube_objects.key_of(item), kube_objects.unready(item, condition)) for item in items]
     return [f"{one}: {reason}" for one, reason in named if reason]
+
+
+def remove_namespace(cluster: Cluster, name: str, seconds: float) -> bool:
+    """Remove a namespace with all that is in it; whether it is gone in time."""
+    key = Key("v1", "Namespace", "", name)
+    cluster.delete(key, dry_run=False)
+    end = time.monotonic() + seconds
+    while cluster.get(key) is not None:
+        if time.monotonic() > end:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True

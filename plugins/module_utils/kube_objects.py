@@ -16,6 +16,14 @@ FIRST_KINDS = ("Namespace", "CustomResourceDefinition")
 #: What the API server itself writes; no difference between two states of an object that people mean.
 SERVER_FIELDS = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp")
 PART_LABEL = "twinstack.core/part"
+# What Pod Security `restricted` wants a container to say of itself, and a root file system to read only.
+RESTRICTED: dict[str, Any] = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "runAsNonRoot": True,
+    "capabilities": {"drop": ["ALL"]},
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
 PARTS_NAMESPACE = "kube-system"  # where the record of each part's kinds lies
 REDACTED = "(secret)"
 

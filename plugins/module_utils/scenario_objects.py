@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.twinstack.core.plugins.module_utils import fortio
+from ansible_collections.twinstack.core.plugins.module_utils.kube_objects import RESTRICTED
 from ansible_collections.twinstack.core.plugins.module_utils.verify_model import FAMILIES
 
 NAMESPACE = "twinstack-demo"
@@ -33,14 +34,7 @@ def objects(demo_image: str, fortio_image: str) -> list[Object]:
         "env": [{"name": "SERVICE", "value": PLAIN}, {"name": "VERSION", "value": "outside"}],
         "ports": [{"containerPort": 8080}],
         "readinessProbe": {"httpGet": {"path": "/readyz", "port": 8080}, "periodSeconds": 1},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "runAsNonRoot": True,
-            "runAsUser": fortio.NOBODY,
-            "capabilities": {"drop": ["ALL"]},
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": RESTRICTED | {"runAsUser": fortio.NOBODY},
     }
     spec = {"containers": [plain], "automountServiceAccountToken": False, "terminationGracePeriodSeconds": 1}
     found = [

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ansible_collections.twinstack.core.plugins.module_utils import ask, fortio, scenario_objects, scenario_seen
-from ansible_collections.twinstack.core.plugins.module_utils.kube_apply import wait_all
+from ansible_collections.twinstack.core.plugins.module_utils.kube_apply import remove_namespace, wait_all
 from ansible_collections.twinstack.core.plugins.module_utils.kube_client import Client, RefusedError
 from ansible_collections.twinstack.core.plugins.module_utils.kube_objects import Key, key_of
 from ansible_collections.twinstack.core.plugins.module_utils.scenario_model import (
@@ -32,7 +32,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.scenario_model impo
     parse_access_log,
     request,
 )
-from ansible_collections.twinstack.core.plugins.module_utils.verify_cluster import Api
+from ansible_collections.twinstack.core.plugins.module_utils.verify_cluster import API_ERRORS, Api
 from ansible_collections.twinstack.core.plugins.module_utils.verify_model import FAMILIES, bracketed
 from ansible_collections.twinstack.core.plugins.module_utils.verify_outside import listening
 from ansible_collections.twinstack.core.plugins.module_utils.verify_plan_seen import (
@@ -48,6 +48,8 @@ SEEN_SECONDS = 40.0  # Prometheus looks every few seconds, proxies send spans ev
 POLL_SECONDS = 1.0
 REMOVAL_SECONDS = 60.0
 BOTH = "both"
+# What a page of Prometheus, Jaeger or Kiali raises when it is not one, or not what is expected.
+NO_ANSWER = (*API_ERRORS, ValueError, KeyError, TypeError, IndexError)
 
 Json = Mapping[str, Any]
 
@@ -78,8 +80,7 @@ def run_all(scenarios: Sequence[Json], wanted: Sequence[str], settings: Settings
     """Results of the wanted scenarios and of those that they need, and the topology that was seen."""
     needed = {name for item in scenarios if item["id"] in wanted for name in (item["id"], *item.get("needs", []))}
     chosen = [item for item in scenarios if item["id"] in needed]
-    engine = Engine(settings)
-    engine.known = {str(item["id"]): item for item in scenarios}
+    engine = Engine(settings, scenarios)
     engine.clean()
     try:
         engine.prepare()
@@ -99,16 +100,15 @@ def run_all(scenarios: Sequence[Json], wanted: Sequence[str], settings: Settings
 class Engine:
     """Talks to the cluster and to the world outside it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, scenarios: Sequence[Json]) -> None:
         self.settings = settings
         self.api = Api(settings.kubeconfig, None)
         self.api.find_mesh()
         self.client = Client(settings.kubeconfig, None, "twinstack-demo")
         self.run_name = secrets.token_hex(8)
-        self.known: dict[str, Json] = {}
-        self.sent: dict[
-            tuple[str, str], int
-        ] = {}  # requests that went through a tenant's gateway, by tenant and family
+        self.known = {str(item["id"]): item for item in scenarios}
+        # Requests that went through a tenant's gateway, by tenant and family.
+        self.sent: dict[tuple[str, str], int] = {}
         self.counted: dict[tuple[str, str], float] = {}
         self._pods: dict[tuple[str, str], str] = {}
 
@@ -128,13 +128,9 @@ class Engine:
         """Remove what this run, or one that was cut off, has left."""
         for tenant in self.settings.tenants:
             self._unbreak(tenant)
-        key = Key("v1", "Namespace", "", scenario_objects.NAMESPACE)
-        self.client.delete(key, dry_run=False)
-        end = time.monotonic() + REMOVAL_SECONDS
-        while self.client.get(key) is not None:
-            if time.monotonic() > end:
-                raise ScenarioError(f"namespace {key.name} is still there after {REMOVAL_SECONDS:.0f} s")
-            time.sleep(POLL_SECONDS)
+        space = scenario_objects.NAMESPACE
+        if not remove_namespace(self.client, space, REMOVAL_SECONDS):
+            raise ScenarioError(f"namespace {space} is still there after {REMOVAL_SECONDS:.0f} s")
 
     def _unbreak(self, tenant: str) -> None:
         item = scenario_objects.broken_route(tenant)
@@ -379,7 +375,7 @@ class Engine:
 
     def count(self) -> None:
         """What Prometheus has counted before."""
-        with suppress(Exception):
+        with suppress(*NO_ANSWER):  # then nothing was counted before, and S6 tells what does not answer
             self.counted = {
                 (tenant, family): self.query(scenario_seen.requests_query(tenant, family))
                 for tenant in self.settings.tenants
@@ -437,7 +433,7 @@ class Engine:
         while True:
             try:
                 ok, detail = check()
-            except Exception as error:
+            except (*NO_ANSWER, ScenarioError) as error:
                 ok, detail = False, f"no answer: {error}"
             if ok or time.monotonic() > end:
                 result.add(title, ok, detail)

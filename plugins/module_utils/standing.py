@@ -7,14 +7,13 @@ at the same ways from the hosts themselves tells a break, and only then, or afte
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.twinstack.core.plugins.module_utils.verify_model import family_of
 from ansible_collections.twinstack.core.plugins.module_utils.verify_objects import LABEL
 
-FAMILIES = {4: "IPv4", 6: "IPv6"}
 Json = Mapping[str, Any]
 
 
@@ -93,9 +92,13 @@ def ways(raw: Json) -> list[dict[str, Any]]:
     Port 0 is an echo request. Pods and Services in a namespace with network policies are left out, because hosts may
     well be shut out there, but their node ports are not: those are what outside is to reach.
     """
-    guarded = {_space(item) for item in raw["policies"]} | own_namespaces(raw)
+    guarded = _guarded(raw)
     return [
-        *_to_pods(item for item in raw["pods"] if _space(item) not in guarded),
+        *(
+            _way(f"pod {_space(item)}/{item['metadata']['name']}", address, 0)
+            for item in _open_pods(raw)
+            for address in pod_addresses(item)
+        ),
         *_to_services((item for item in raw["services"] if _space(item) not in guarded), raw["slices"]),
         *_to_node_ports(raw["services"], raw["nodes"], raw["slices"]),
     ]
@@ -103,28 +106,29 @@ def ways(raw: Json) -> list[dict[str, Any]]:
 
 def uncovered(raw: Json) -> list[str]:
     """Nodes that no way leads into: without a pod there, nobody could tell that pods on it are cut off."""
-    guarded = {_space(item) for item in raw["policies"]} | own_namespaces(raw)
-    reached = {
-        item["spec"].get("nodeName")
+    reached = {item["spec"].get("nodeName") for item in _open_pods(raw)}
+    return sorted(item["metadata"]["name"] for item in raw["nodes"] if item["metadata"]["name"] not in reached)
+
+
+def _guarded(raw: Json) -> set[str]:
+    """Namespaces in which a host may well be shut out, or that come and go."""
+    return {_space(item) for item in raw["policies"]} | own_namespaces(raw)
+
+
+def _open_pods(raw: Json) -> list[Json]:
+    """Running pods of the pod network that every host may reach."""
+    guarded = _guarded(raw)
+    return [
+        item
         for item in raw["pods"]
         if _space(item) not in guarded
         and not item["spec"].get("hostNetwork")
         and item["status"].get("phase") == "Running"
-    }
-    return sorted(item["metadata"]["name"] for item in raw["nodes"] if item["metadata"]["name"] not in reached)
+    ]
 
 
 def _way(name: str, address: str, port: int) -> dict[str, Any]:
-    family = FAMILIES[ipaddress.ip_address(address).version]
-    return {"name": name, "family": family, "address": address, "port": port}
-
-
-def _to_pods(pods: Iterable[Json]) -> Iterator[dict[str, Any]]:
-    for item in pods:
-        if item["spec"].get("hostNetwork") or item["status"].get("phase") != "Running":
-            continue
-        for address in pod_addresses(item):
-            yield _way(f"pod {_space(item)}/{item['metadata']['name']}", address, 0)
+    return {"name": name, "family": family_of(address), "address": address, "port": port}
 
 
 def _served(service: Json, slices: Iterable[Json]) -> set[tuple[str, str]]:

@@ -116,7 +116,7 @@ from ansible_collections.twinstack.core.plugins.module_utils import fortio
 
 MISSING = ""
 try:
-    from ansible_collections.twinstack.core.plugins.module_utils.kube_apply import wait_all
+    from ansible_collections.twinstack.core.plugins.module_utils.kube_apply import remove_namespace, wait_all
     from ansible_collections.twinstack.core.plugins.module_utils.kube_client import (
         CONNECTION_ERRORS,
         Client,
@@ -192,13 +192,8 @@ def _saved(client: Client, path: str) -> fortio.Result:
 
 def remove(client: Client, namespace: str) -> None:
     """The namespace with all that is in it, waited for."""
-    key = Key("v1", "Namespace", "", namespace)
-    client.delete(key, dry_run=False)
-    end = time.monotonic() + REMOVAL_SECONDS
-    while client.get(key) is not None:
-        if time.monotonic() > end:
-            raise LoadError(f"namespace {namespace} is still there after {REMOVAL_SECONDS} s")
-        time.sleep(POLL_SECONDS)
+    if not remove_namespace(client, namespace, REMOVAL_SECONDS):
+        raise LoadError(f"namespace {namespace} is still there after {REMOVAL_SECONDS} s")
 
 
 def main() -> None:

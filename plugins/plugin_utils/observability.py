@@ -12,7 +12,9 @@ from datetime import datetime
 from typing import Any
 
 import yaml
+from ansible_collections.twinstack.core.plugins.module_utils.kube_objects import RESTRICTED
 from ansible_collections.twinstack.core.plugins.module_utils.verify_model import bracketed
+from ansible_collections.twinstack.core.plugins.module_utils.verify_plan_seen import FAMILY_JOBS
 
 NAMESPACE = "observability"
 PROMETHEUS_PORT = 9090
@@ -22,7 +24,7 @@ KIALI_PORT = 20001
 KUBELET_PORT = 10250
 NOBODY = 65534
 PATIENCE = {"periodSeconds": 5, "timeoutSeconds": 5}  # a busy host is no reason to take a page away
-NODE_FAMILIES, SERVICE_FAMILIES = "node-families", "service-families"
+NODE_FAMILIES, SERVICE_FAMILIES = FAMILY_JOBS
 CERTIFICATE_END = "twinstack:certificate:end_seconds"
 CONFIG_DIGEST = "twinstack.core/config"  # a changed configuration makes a new pod
 
@@ -63,18 +65,11 @@ def service(name: str, app: str, ports: Mapping[str, int], primary_family: str) 
 
 def deployment(name: str, container: Object, volumes: Sequence[Object], digest: str, **pod: Any) -> Object:
     """One pod that runs as nobody in particular, without any privilege, its file system read-only."""
-    secured = {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "runAsNonRoot": True,
-        "capabilities": {"drop": ["ALL"]},
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
     container = {
         "name": name,
         "imagePullPolicy": "IfNotPresent",
         **container,
-        "securityContext": {**secured, **container.get("securityContext", {})},
+        "securityContext": {**RESTRICTED, **container.get("securityContext", {})},
     }
     labels = {"app": name, "sidecar.istio.io/inject": "false"}
     template = {

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.twinstack.core.plugins.module_utils.kube_objects import RESTRICTED
+
 NAME = "twinstack-reach"
+NOBODY = 65534
 
 
 def reach(image: str) -> dict[str, Any]:
@@ -16,14 +19,7 @@ def reach(image: str) -> dict[str, Any]:
         "imagePullPolicy": "IfNotPresent",
         # No share of a processor: a control plane with one has promised all of it already.
         "resources": {"requests": {"memory": "4Mi"}, "limits": {"memory": "16Mi"}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "runAsNonRoot": True,
-            "runAsUser": 65534,
-            "capabilities": {"drop": ["ALL"]},
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": RESTRICTED | {"runAsUser": NOBODY},
     }
     pod = {
         "automountServiceAccountToken": False,

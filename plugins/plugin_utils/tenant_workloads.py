@@ -8,7 +8,6 @@ from typing import Any
 
 from ansible_collections.twinstack.core.plugins.plugin_utils import mesh, observability, traffic
 
-DEMO_IMAGE = "twinstack.internal/demo"
 PORT = 8080
 GATEWAY = "gateway"
 QUOTA = {"pods": 30, "services": 12}

@@ -10,7 +10,7 @@ from typing import Any
 from ansible_collections.twinstack.core.plugins.module_utils.verify_observe import CERTIFICATE_HOST
 from ansible_collections.twinstack.core.plugins.plugin_utils import mesh, observability, tenant_workloads
 
-GATEWAY = "gateway"
+GATEWAY = tenant_workloads.GATEWAY
 CREDENTIAL = "gateway-certificate"
 # The gateway's own ports, above 1023 so that it needs no privilege; its Service offers 80 and 443.
 HTTP, HTTPS = (80, 8080), (443, 8443)
