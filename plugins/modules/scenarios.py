@@ -58,7 +58,7 @@ options:
   timeout:
     description: How long everything may take until it answers, in seconds.
     type: float
-    default: 60
+    default: 120
 attributes:
   check_mode:
     description: Checks the scenarios and sends nothing.
@@ -129,7 +129,7 @@ def main() -> None:
             "fortio_image": {"type": "str", "required": True},
             "outside_command": {"type": "list", "elements": "str", "default": []},
             "external": {"type": "dict", "default": {}},
-            "timeout": {"type": "float", "default": 60},
+            "timeout": {"type": "float", "default": 120},
         },
         supports_check_mode=True,
     )

@@ -29,7 +29,14 @@ data:
 apiVersion: apps/v1
 kind: DaemonSet
 metadata: {name: calico-node, namespace: kube-system}
-spec: {template: {spec: {containers: [{name: calico-node, env: []}]}}}
+spec:
+  template:
+    spec:
+      containers:
+        - name: calico-node
+          env: []
+          livenessProbe: {exec: {command: [live]}, periodSeconds: 10}
+          readinessProbe: {exec: {command: [ready]}, periodSeconds: 10}
 """
 
 

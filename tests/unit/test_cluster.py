@@ -29,6 +29,8 @@ spec:
             - {name: KEPT, value: "1"}
             - {name: CALICO_IPV4POOL_VXLAN, value: CrossSubnet}
             - {name: FELIX_IPV6SUPPORT, value: "false"}
+          livenessProbe: {exec: {command: [/bin/calico-node, -felix-live]}, periodSeconds: 10}
+          readinessProbe: {exec: {command: [/bin/calico-node, -felix-ready]}, periodSeconds: 10}
 ---
 apiVersion: v1
 kind: ServiceAccount
@@ -124,12 +126,22 @@ def test_calico_gets_both_families() -> None:
     ipam = yaml.safe_load(network)["plugins"][0]["ipam"]
     assert ipam == {"type": "calico-ipam", "assign_ipv4": "true", "assign_ipv6": "true"}
     assert yaml.safe_load(network)["plugins"][0]["mtu"] == 1400
-    environment = {item["name"]: item["value"] for item in workload["spec"]["template"]["spec"]["containers"][0]["env"]}
+    (container,) = workload["spec"]["template"]["spec"]["containers"]
+    environment = {item["name"]: item["value"] for item in container["env"]}
     assert environment["KEPT"] == "1"
     assert environment["FELIX_IPV6SUPPORT"] == "true"
     assert environment["NO_DEFAULT_POOLS"] == "true"
     assert "CALICO_IPV4POOL_VXLAN" not in environment
     assert account["kind"] == "ServiceAccount"
+    asked = {"host": "127.0.0.1", "port": 9099, "scheme": "HTTP"}
+    assert container["livenessProbe"] == {"httpGet": {**asked, "path": "/liveness"}, "periodSeconds": 10}
+    assert container["readinessProbe"] == {"httpGet": {**asked, "path": "/readiness"}, "periodSeconds": 10}
+
+
+def test_a_calico_node_whose_probes_start_no_program_is_refused() -> None:
+    documents = list(yaml.safe_load_all(CALICO.replace("exec:", "tcpSocket:")))
+    with pytest.raises(ValueError, match="calico-node: found no livenessProbe that starts a program"):
+        model.calico_objects(documents, model.parse_cluster(settings()))
 
 
 def test_a_calico_manifest_without_the_parts_to_patch_is_refused() -> None:
