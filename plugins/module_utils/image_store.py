@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 
 from ansible_collections.twinstack.core.plugins.module_utils import image_content
 
@@ -18,22 +19,24 @@ class ImageStoreError(Exception):
     """ctr or the import failed; the message holds its last words."""
 
 
-def parse_list(output: str) -> dict[str, str]:
-    """Digest by name from `ctr images ls`, whose columns are REF TYPE DIGEST SIZE PLATFORMS LABELS."""
-    rows = (line.split() for line in output.splitlines()[1:])
-    return {row[0]: row[2] for row in rows if len(row) >= 3 and row[2].startswith("sha256:")}
+def filters(images: Mapping[str, str]) -> list[str]:
+    """Arguments of `ctr images ls` that select exactly these: digest by name, in containerd's filter language."""
+    return [f'name=="{name}",target.digest=="{digest}"' for name, digest in sorted(images.items())]
 
 
-def present(ctr: str = "/usr/local/bin/ctr") -> dict[str, str]:
-    """Digest by name of the images that kubelet can use; none when containerd is not there (a fresh host)."""
-    if not os.path.exists(ctr) or not os.path.exists("/run/containerd/containerd.sock"):
+def present(images: Mapping[str, str], ctr: str = "/usr/local/bin/ctr") -> dict[str, str]:
+    """Those of these images (digest by name) that kubelet can use; none when containerd is not there (a fresh host).
+
+    Names alone are asked for: for a table with digests ctr reads the content of every image, which takes seconds on a
+    busy host.
+    """
+    if not images or not os.path.exists(ctr) or not os.path.exists("/run/containerd/containerd.sock"):
         return {}
-    done = subprocess.run(
-        [ctr, "--namespace", "k8s.io", "images", "ls"], capture_output=True, text=True, timeout=60, check=False
-    )
+    argv = [ctr, "--namespace", "k8s.io", "images", "ls", "--quiet", *filters(images)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode != 0:
         raise ImageStoreError(f"ctr images ls: exit status {done.returncode}: {done.stderr.strip()[-1000:]}")
-    return parse_list(done.stdout)
+    return {name: images[name] for name in done.stdout.split() if name in images}
 
 
 def lacking(wanted: dict[str, str], have: dict[str, str]) -> list[str]:
@@ -85,7 +88,7 @@ def wait_import(wanted: dict[str, str], timeout: float) -> list[str]:
         if time.monotonic() > deadline:
             raise ImageStoreError(f"{UNIT}: still {state} after {timeout:.0f} s. Try: journalctl --unit {UNIT}")
         time.sleep(0.2)
-    still = lacking(wanted, present())
+    still = lacking(wanted, present(wanted))
     if still and outcome != "success":
         raise ImageStoreError(f"{UNIT}: ended with {outcome}. Try: journalctl --unit {UNIT}")
     return still

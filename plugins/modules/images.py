@@ -36,6 +36,9 @@ options:
   wanted:
     description: Filled in by the action plugin, digest by image name.
     type: dict
+  offered:
+    description: Filled in by the action plugin, digest by name of every image in the bundle.
+    type: dict
   archive:
     description: Filled in by the action plugin, path on the host of the archive that was sent.
     type: path
@@ -69,7 +72,7 @@ running:
   returned: always
   type: bool
 present:
-  description: Digest by name of the images that the host held; none where some are damaged or still on their way.
+  description: Digest by name of the images of the bundle that the host held; none where some are damaged or still on their way.
   returned: when not waiting
   type: dict
 """
@@ -97,6 +100,7 @@ def main() -> None:
             "timeout": {"type": "int", "default": 300},
             "known": {"type": "dict"},
             "wanted": {"type": "dict"},
+            "offered": {"type": "dict"},
             "archive": {"type": "path"},
             "sha256": {"type": "str"},
         },
@@ -110,7 +114,7 @@ def main() -> None:
                 module.fail_json(msg=f"after the import these images are still missing: {', '.join(lacking)}")
             module.exit_json(changed=False, lacking=[], running=False)
         running = image_store.unit_state()[0] in ("active", "activating")
-        present = image_store.present()
+        present = image_store.present(module.params["offered"] or wanted)
         # While an import is under way its images are not to be judged; what it brings is whole when it ends.
         damaged = [] if running else image_content.damaged(present)
         lacking = image_store.lacking(wanted, {} if damaged else present)

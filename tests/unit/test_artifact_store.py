@@ -98,15 +98,12 @@ def test_a_file_that_is_not_ours_is_not_replaced(tmp_path: Path) -> None:
         artifact_store.link(item(b"1", str(tmp_path / "tool")), str(tmp_path))
 
 
-LISTING = """REF                     TYPE                                       DIGEST      SIZE   PLATFORMS   LABELS
-registry.k8s.io/a:1     application/vnd.oci.image.manifest.v1+json sha256:aa   1.0 MiB linux/amd64 -
-registry.k8s.io/b:1     application/vnd.oci.image.manifest.v1+json sha256:bb   1.0 MiB linux/amd64 -
-"""
-
-
 def test_images_are_compared_by_digest() -> None:
-    have = image_store.parse_list(LISTING)
-    assert have == {"registry.k8s.io/a:1": "sha256:aa", "registry.k8s.io/b:1": "sha256:bb"}
+    have = {"registry.k8s.io/a:1": "sha256:aa", "registry.k8s.io/b:1": "sha256:bb"}
+    assert image_store.filters(have) == [
+        'name=="registry.k8s.io/a:1",target.digest=="sha256:aa"',
+        'name=="registry.k8s.io/b:1",target.digest=="sha256:bb"',
+    ]
     wanted = {
         "registry.k8s.io/a:1": "sha256:aa",
         "registry.k8s.io/b:1": "sha256:cc",
