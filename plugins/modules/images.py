@@ -72,7 +72,7 @@ running:
   returned: always
   type: bool
 present:
-  description: Digest by name of the images of the bundle that the host held; none where some are damaged or still on their way.
+  description: Digest by name of those that the host held; none where some are damaged or still on their way.
   returned: when not waiting
   type: dict
 """

@@ -17,6 +17,7 @@ REPO = Path(__file__).parent.parent.parent
 ARTIFACTS = REPO / "inventory" / "lab" / "artifacts"
 PLAYBOOK = REPO / ".venv" / "bin" / "ansible-playbook"
 ADHOC = REPO / ".venv" / "bin" / "ansible"
+SETTINGS = "TWINSTACK_LAB_SETTINGS"  # names a file of variables: the lab is built with them and stands
 
 
 def environment() -> dict[str, str]:
@@ -45,8 +46,9 @@ class Lab:
         return output
 
     def settings(self) -> list[str]:
-        """Arguments of every run."""
-        return ["-e", json.dumps({"twinstack_mesh": self.mesh})]
+        """Arguments of every run: the mesh or not, and what the scenario that runs this has set."""
+        given = os.environ.get(SETTINGS)
+        return ["-e", json.dumps({"twinstack_mesh": self.mesh}), *(["-e", f"@{given}"] if given else [])]
 
     def shell(self, host: str, script: str, ok: bool = True) -> str:
         """Run a shell script as root on a host."""
