@@ -27,6 +27,11 @@ options:
         description: An IstioOperator document.
         type: dict
         required: true
+  kept_in:
+    description:
+      - Folder for what was rendered, under the hash of the istioctl and of the document. The same two are not rendered
+        again. Without it nothing is kept.
+    type: path
   timeout:
     description: Longest run of one istioctl in seconds.
     type: float
@@ -59,7 +64,9 @@ objects:
   elements: dict
 """
 
+import hashlib
 import json
+import os
 import subprocess
 import traceback
 from typing import Any
@@ -96,6 +103,34 @@ def render(istioctl: str, operator: dict[str, Any], timeout: float) -> list[dict
     return [item for item in yaml.load_all(done.stdout, Loader=LOADER) if item]
 
 
+def kept(folder: str, istioctl: str, operator: dict[str, Any]) -> str:
+    """Path of the file that keeps what this istioctl makes of this document, whether it is there or not."""
+    found = hashlib.sha256(json.dumps(operator, sort_keys=True).encode())
+    try:
+        with open(istioctl, "rb") as stream:
+            while chunk := stream.read(1 << 20):
+                found.update(chunk)
+    except OSError as error:
+        raise RenderError(f"{istioctl}: found {error.strerror}, expected a program that runs here") from error
+    return os.path.join(folder, f"{found.hexdigest()}.json")
+
+
+def rendered(folder: str, istioctl: str, operator: dict[str, Any], timeout: float) -> list[dict[str, Any]]:
+    """The objects of one document, from the folder when an earlier run left them there."""
+    path = kept(folder, istioctl, operator)
+    try:
+        with open(path, encoding="utf-8") as stream:
+            objects: list[dict[str, Any]] = json.load(stream)
+            return objects
+    except (OSError, ValueError):  # absent, or cut off while it was written
+        objects = render(istioctl, operator, timeout)
+    os.makedirs(folder, mode=0o755, exist_ok=True)
+    with open(path + ".new", "w", encoding="utf-8") as stream:
+        json.dump(objects, stream)
+    os.replace(path + ".new", path)
+    return objects
+
+
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(
@@ -109,18 +144,19 @@ def main() -> None:
                     "operator": {"type": "dict", "required": True},
                 },
             },
+            "kept_in": {"type": "path"},
             "timeout": {"type": "float", "default": 60},
         },
         supports_check_mode=True,
     )
     if MISSING:
         module.fail_json(msg=missing_required_lib("PyYAML"), exception=MISSING)
+    folder, timeout = module.params["kept_in"], module.params["timeout"]
     try:
-        objects = [
-            item
-            for one in module.params["renders"]
-            for item in render(one["istioctl"], one["operator"], module.params["timeout"])
-        ]
+        objects = []
+        for one in module.params["renders"]:
+            given = one["istioctl"], one["operator"], timeout
+            objects += rendered(folder, *given) if folder else render(*given)
     except (RenderError, yaml.YAMLError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, objects=objects)

@@ -184,12 +184,13 @@ def test_the_called_side_keeps_the_callers_names_and_takes_them_out_of_the_reque
 # --- module istio_render, and what proxies refuse ---------------------------------------------------------------------
 
 
-def render(folder: Path, script: str, playbook: Callable[..., Run], *words: str) -> Run:
+def render(folder: Path, script: str, playbook: Callable[..., Run], *words: str, **options: str) -> Run:
     """Run module istio_render with a program in istioctl's place."""
     istioctl = folder / "istioctl"
     istioctl.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     istioctl.chmod(0o755)
-    arguments = {"renders": [{"istioctl": str(istioctl), "operator": {"spec": {"revision": "stable"}}}]}
+    renders = [{"istioctl": str(istioctl), "operator": {"spec": {"revision": "stable"}}}]
+    arguments = {"renders": renders, **options}
     path = task_play(folder, "twinstack.core.istio_render", arguments, "found['objects']")
     return playbook("-i", "localhost,", path, *words)
 
@@ -199,6 +200,21 @@ def test_objects_come_back_as_they_were_printed(tmp_path: Path, playbook: Callab
     output = render(tmp_path, script, playbook, "--check").succeeded().output
     assert '[{"kind": "A"}, {"kind": "B", "asked": {"spec": {"revision": "stable"}}}]' in output
     assert "changed=0" in output
+
+
+def test_what_was_rendered_is_kept_until_istioctl_changes(tmp_path: Path, playbook: Callable[..., Run]) -> None:
+    def again(script: str) -> str:
+        return render(tmp_path, script, playbook, kept_in=str(tmp_path / "kept")).succeeded().output
+
+    runs = tmp_path / "runs"
+    script = f"echo run >> {runs}; echo 'kind: A'"
+    assert '[{"kind": "A"}]' in again(script)
+    assert '[{"kind": "A"}]' in again(script)
+    assert runs.read_text() == "run\n"
+    (path,) = (tmp_path / "kept").iterdir()
+    path.write_text("[{", encoding="utf-8")
+    assert '[{"kind": "A"}]' in again(script), "a file that was cut off is believed"
+    assert '[{"kind": "B"}]' in again("echo 'kind: B'")
 
 
 def test_istioctls_own_words_are_shown(tmp_path: Path, playbook: Callable[..., Run]) -> None:
