@@ -67,7 +67,7 @@ def apply_all(
 
     deadline: on time.monotonic()'s clock, for objects whose kind or namespace is not served yet.
     """
-    wanted = kube_objects.labelled(objects, part)
+    wanted = [kube_objects.hashed(item) for item in kube_objects.labelled(objects, part)]
     kinds, spaces = kube_objects.announced(wanted)
     outcome = Outcome()
 
@@ -109,6 +109,8 @@ def _apply_one(
     while True:
         try:
             before = cluster.get(key)
+            if kube_objects.stands(before, item):
+                return _One(key, before, before)
             return _One(key, before, cluster.apply(item, key, dry_run, force))
         except UnknownKindError:
             if dry_run and ours:

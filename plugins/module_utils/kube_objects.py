@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +18,7 @@ FIRST_KINDS = ("Namespace", "CustomResourceDefinition")
 #: What the API server itself writes; no difference between two states of an object that people mean.
 SERVER_FIELDS = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp")
 PART_LABEL = "twinstack.core/part"
+APPLIED = "twinstack.core/applied"  # annotation: what an object was made from, by its hash
 # What Pod Security `restricted` wants a container to say of itself, and a root file system to read only.
 RESTRICTED: dict[str, Any] = {
     "allowPrivilegeEscalation": False,
@@ -80,6 +83,34 @@ def labelled(objects: Iterable[Object], part: str) -> list[Object]:
         metadata["labels"] = {**(metadata.get("labels") or {}), PART_LABEL: part}
         copies.append({**item, "metadata": metadata})
     return copies
+
+
+def hashed(item: Object) -> Object:
+    """A copy of the object with an annotation that tells what it was made from. A Secret's hash would tell too much."""
+    if item["kind"] == "Secret":
+        return item
+    found = hashlib.sha256(json.dumps(item, sort_keys=True, default=str).encode()).hexdigest()
+    metadata = {**item["metadata"], "annotations": {**(item["metadata"].get("annotations") or {}), APPLIED: found}}
+    return {**item, "metadata": metadata}
+
+
+def stands(before: Object | None, wanted: Object) -> bool:
+    """Whether an apply would surely change nothing: made from the same, and every value is still what it was.
+
+    False says nothing: the API server fills in, orders and spells some values in its own way, and is asked then.
+    """
+    if before is None or APPLIED not in (wanted["metadata"].get("annotations") or {}):
+        return False
+    return _holds(before, wanted)
+
+
+def _holds(found: Any, wanted: Any) -> bool:
+    if isinstance(wanted, dict):
+        kept = {name: value for name, value in wanted.items() if value is not None}
+        return isinstance(found, dict) and all(name in found and _holds(found[name], kept[name]) for name in kept)
+    if isinstance(wanted, list):
+        return isinstance(found, list) and len(found) == len(wanted) and all(map(_holds, found, wanted))
+    return type(found) is type(wanted) and bool(found == wanted)
 
 
 def waves(objects: Iterable[Object]) -> list[list[Object]]:

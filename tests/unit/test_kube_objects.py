@@ -150,3 +150,32 @@ def test_a_controller_that_has_not_looked_yet_is_not_ready() -> None:
 def test_a_key_reads_like_kubectl() -> None:
     assert str(Key("v1", "Service", "kube-system", "kube-dns")) == "Service kube-system/kube-dns"
     assert str(Key("v1", "Node", "", "cp1")) == "Node cp1"
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({}, True),
+        ({"status": {"replicas": 1}}, True),
+        ({"data": {"a": "1", "more": "of somebody else"}}, True),
+        ({"data": {"a": "2"}}, False),
+        ({"data": {}}, False),
+        ({"items": [1, {"b": 2, "filled in": 3}]}, True),
+        ({"items": [1, {"b": 2}, 3]}, False),
+        ({"items": ["1", {"b": 2}]}, False),
+        ({"none": None}, True),
+    ],
+)
+def test_an_object_stands_while_every_value_is_what_it_was_made_from(change: dict[str, Any], same: bool) -> None:
+    item = {"apiVersion": "v1", "kind": "X", "metadata": {"name": "x"}, "data": {"a": "1"}, "items": [1, {"b": 2}]}
+    wanted = kube_objects.hashed({**item, "none": None})
+    assert kube_objects.stands({**wanted, **change}, wanted) is same
+    assert not kube_objects.stands(kube_objects.hashed({**item, "data": {"a": "1", "b": "2"}}), wanted), "a field left"
+    assert not kube_objects.stands(None, wanted)
+    assert not kube_objects.stands(item, item), "without its hash nobody knows what it was made from"
+
+
+def test_a_secret_bears_no_hash() -> None:
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x"}, "data": {"a": "1"}}
+    assert kube_objects.hashed(secret) == secret
+    assert not kube_objects.stands(secret, secret)
