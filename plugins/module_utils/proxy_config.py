@@ -21,13 +21,15 @@ PARTS = {
 def parse(output: str) -> dict[str, int]:
     """Counts out of what COMMAND prints. Raises ValueError when it is not that.
 
-    listeners, clusters, routes (virtual hosts), endpoints (addresses), bytes of all four as JSON, and memory in bytes.
+    listeners, clusters, routes (virtual hosts), endpoints (addresses), bytes of all four as JSON, and memory in bytes;
+    outbound: those of the clusters that lead to Services; hosts: endpoints however many addresses each has.
     """
     decoder = json.JSONDecoder()
     text = output.strip().removesuffix(END)
     dump, end = decoder.raw_decode(text)
     memory, _ = decoder.raw_decode(text[end:].lstrip())
     found = {name: 0 for _, name in PARTS.values()} | {"bytes": 0, "memory": int(memory["allocated"])}
+    found |= {"outbound": 0, "hosts": 0}
     for part in dump["configs"]:
         kind = str(part.get("@type", "")).rpartition(".")[2]
         if kind not in PARTS:
@@ -36,6 +38,11 @@ def parse(output: str) -> dict[str, int]:
         items = part.get(field) or []
         found["bytes"] += len(json.dumps(items, separators=(",", ":")))
         found[name] += sum(_count(name, item) for item in items)
+        if name == "clusters":
+            names = [(item.get("cluster") or {}).get("name", "") for item in items]
+            found["outbound"] += sum(1 for one in names if one.startswith("outbound|"))
+        elif name == "endpoints":
+            found["hosts"] += sum(len(_hosts(item)) for item in items)
     return found
 
 
@@ -44,9 +51,13 @@ def _count(name: str, item: Mapping[str, Any]) -> int:
     if name == "routes":
         return len((item.get("route_config") or {}).get("virtual_hosts") or [])
     if name == "endpoints":
-        localities = (item.get("endpoint_config") or {}).get("endpoints") or []
-        return sum(_addresses(one) for locality in localities for one in locality.get("lb_endpoints") or [])
+        return sum(_addresses(one) for one in _hosts(item))
     return 1
+
+
+def _hosts(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    localities = (item.get("endpoint_config") or {}).get("endpoints") or []
+    return [one for locality in localities for one in locality.get("lb_endpoints") or []]
 
 
 def _addresses(one: Mapping[str, Any]) -> int:

@@ -8,8 +8,8 @@ module: proxy_config
 short_description: Measure how much configuration a proxy of the mesh has
 version_added: 0.1.0
 description:
-  - Reads the dump of a pod's proxy from inside the pod and counts what is in it, once it has at least as many clusters
-    as expected and two looks in a row see the same.
+  - Reads the dump of a pod's proxy from inside the pod and counts what is in it, once it knows as many Services and
+    endpoints as expected and two looks in a row see the same.
 options:
   kubeconfig:
     description: Kubeconfig of a user who may run commands in pods.
@@ -27,10 +27,14 @@ options:
     description: A container of it with C(sh) and C(curl).
     type: str
     required: true
-  clusters:
-    description: How many clusters to wait for.
+  outbound:
+    description: How many clusters must lead to Services, one for each port of a Service.
     type: int
-    default: 0
+    required: true
+  hosts:
+    description: How many endpoints there must be at least, however many addresses each has.
+    type: int
+    required: true
   timeout:
     description: Longest wait in seconds.
     type: float
@@ -50,6 +54,8 @@ EXAMPLES = r"""
     namespace: shop
     pod: basket-0
     container: basket
+    outbound: 40
+    hosts: 40
 """
 
 RETURN = r"""
@@ -84,7 +90,8 @@ def main() -> None:
             "namespace": {"type": "str", "required": True},
             "pod": {"type": "str", "required": True},
             "container": {"type": "str", "required": True},
-            "clusters": {"type": "int", "default": 0},
+            "outbound": {"type": "int", "required": True},
+            "hosts": {"type": "int", "required": True},
             "timeout": {"type": "float", "default": 120},
         },
         supports_check_mode=True,
@@ -97,19 +104,26 @@ def main() -> None:
     before: dict[str, int] = {}
     try:
         api = Api(params["kubeconfig"], None)
-        while time.monotonic() < end:
+    except ConfigException as problem:
+        module.fail_json(msg=str(problem))
+    while time.monotonic() < end:
+        try:
             output = api.execute(
                 where, proxy_config.COMMAND, "", LOOK_SECONDS, lambda said: said.endswith(proxy_config.END)
             )
             found = proxy_config.parse(output)
+        except (OSError, ValueError, KeyError) as problem:  # an answer that was cut off: the next look tells
+            before, error = {}, str(problem)
+        else:
             same = {**found, "memory": 0} == {**before, "memory": 0}
-            if same and found["clusters"] >= params["clusters"]:
-                module.exit_json(changed=False, counts=found)
+            if same and found["outbound"] == params["outbound"] and found["hosts"] >= params["hosts"]:
+                module.exit_json(changed=False, counts={**found, "memory": min(found["memory"], before["memory"])})
             before = found
-            time.sleep(PAUSE_SECONDS)
-        error = f"found {before.get('clusters', 0)} clusters, expected at least {params['clusters']}, and no change"
-    except (OSError, ValueError, KeyError, ConfigException) as problem:
-        error = str(problem)
+            error = (
+                f"found {found['outbound']} clusters of Services and {found['hosts']} endpoints, expected "
+                f"{params['outbound']}, at least {params['hosts']}, and no change between two looks"
+            )
+        time.sleep(PAUSE_SECONDS)
     hint = f"kubectl -n {params['namespace']} describe pod {params['pod']}"
     module.fail_json(msg=f"proxy of {params['namespace']}/{params['pod']}: {error}. Try: {hint}")
 
