@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-# EnvoyFilters are how requests are counted where Istio's own filter is absent; istioctl warns of each of them.
-ACCEPTED = {"IST0133": "request-metrics-"}
+# EnvoyFilters are how requests are counted where Istio's own filter is absent, and how they are limited; istioctl warns
+# of every one there is.
+ACCEPTED = {"IST0133": ("/request-metrics-", "/rate-limit-")}
 LEVELS = ("Error", "Warning")
 IN_STEP = ("SYNCED", "NOT_SENT", "UNKNOWN", "IGNORED")
 
@@ -16,8 +17,8 @@ def findings(text: str, level: str) -> list[str]:
     wanted = LEVELS[: LEVELS.index(level) + 1]
     found = []
     for item in (item for answer in _documents(text) for item in answer or []):
-        part = ACCEPTED.get(item["code"])
-        if item["level"] in wanted and not (part and part in item.get("origin", "")):
+        ours = any(part in item.get("origin", "") for part in ACCEPTED.get(item["code"], ()))
+        if item["level"] in wanted and not ours:
             found.append(f"{item['level']} {item['code']} {item.get('origin', '')}: {item['message']}")
     return found
 

@@ -211,7 +211,7 @@ def _filter(at: str, items: Sequence[Limit]) -> Object:
             "listener": {"filterChain": {"filter": {"name": HTTP_MANAGER}}},
         },
         "patch": {
-            "operation": "INSERT_BEFORE",
+            "operation": "INSERT_FIRST",
             "value": {"name": "envoy.filters.http.local_ratelimit", "typed_config": typed},
         },
     }

@@ -29,10 +29,10 @@ def test_findings_below_the_level_are_no_fault() -> None:
     assert istio_gate.findings("", "Warning") == []
 
 
-def test_only_the_projects_own_envoy_filter_is_accepted() -> None:
-    own = finding("Warning", "IST0133", "EnvoyFilter istio-system/request-metrics-stable")
-    other = finding("Warning", "IST0133", "EnvoyFilter foo/limit")
-    assert len(istio_gate.findings(json.dumps([own, other]), "Warning")) == 1
+def test_only_the_projects_own_envoy_filters_are_accepted() -> None:
+    names = ("istio-system/request-metrics-stable", "foo/rate-limit-gateway-limited", "foo/limit")
+    found = [finding("Warning", "IST0133", f"EnvoyFilter {name}") for name in names]
+    assert istio_gate.findings(json.dumps(found), "Warning") == ["Warning IST0133 EnvoyFilter foo/limit: told so"]
 
 
 @pytest.mark.parametrize(("state", "late"), [("SYNCED", []), ("STALE", ["web.foo: Cluster STALE"]), ("ERROR", None)])
