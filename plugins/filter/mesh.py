@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -27,11 +27,6 @@ def istio_renders(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
     return renders
 
 
-def istio_adopted(objects: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """istioctl's objects as they are applied, the mesh's namespace with them."""
-    return [model.namespace(), *model.adopted(objects)]
-
-
 def mesh_objects(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Objects of Istio's kinds for the whole mesh."""
     return model.mesh_objects(_parsed(settings))
@@ -42,4 +37,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Filters by name."""
-        return {"istio_renders": istio_renders, "istio_adopted": istio_adopted, "mesh_objects": mesh_objects}
+        return {"istio_renders": istio_renders, "mesh_objects": mesh_objects}

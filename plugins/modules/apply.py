@@ -27,6 +27,11 @@ options:
     type: list
     elements: dict
     default: []
+  files:
+    description: Files with more objects, a JSON list in each. Many large ones take long as an argument.
+    type: list
+    elements: path
+    default: []
   tls_secrets:
     description:
       - Secrets of type C(kubernetes.io/tls) beside O(objects). Their content is read where the module runs, so that no
@@ -54,8 +59,8 @@ options:
   part:
     description:
       - Name of what the objects make up. They get it as label C(twinstack.core/part), and objects that bear it and are
-        not in O(objects) any more are removed, whatever their kind. Without O(objects) all of them are. Empty removes
-        nothing.
+        not in O(objects) and O(files) any more are removed, whatever their kind. Without both all of them are. Empty
+        removes nothing.
       - The kinds of a part are remembered in the ConfigMap C(twinstack-part-NAME) of namespace C(kube-system).
     type: str
     default: ""
@@ -133,9 +138,11 @@ pruned:
   elements: str
 """
 
+import json
 import time
 import traceback
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
@@ -180,6 +187,20 @@ def _failed(module: AnsibleModule, title: str, lines: list[str], hint: str, chan
     module.fail_json(msg=text, changed=changed)
 
 
+def _kept(module: AnsibleModule) -> list[Any]:
+    """The objects of all files, one JSON list each."""
+    found: list[Any] = []
+    for path in module.params["files"]:
+        try:
+            items = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            module.fail_json(msg=f"{path}: files: found {error}; expected a file with a list of objects as JSON")
+        if not isinstance(items, list):
+            module.fail_json(msg=f"{path}: files: found {type(items).__name__}; expected a list of objects as JSON")
+        found += items
+    return found
+
+
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(
@@ -187,6 +208,7 @@ def main() -> None:
             "kubeconfig": {"type": "path", "required": True},
             "context": {"type": "str"},
             "objects": {"type": "list", "elements": "dict", "default": []},
+            "files": {"type": "list", "elements": "path", "default": []},
             "tls_secrets": {
                 "type": "list",
                 "elements": "dict",
@@ -224,10 +246,11 @@ def main() -> None:
     params = module.params
     kubeconfig = params["kubeconfig"]
     kubectl = f"kubectl --kubeconfig {kubeconfig}"
-    wrong = kube_objects.problems(params["objects"])
+    given = [*params["objects"], *_kept(module)]
+    wrong = kube_objects.problems(given)
     if wrong:
         _failed(module, "the objects are not usable", wrong, "the playbook or file that names them", False)
-    objects = [*params["objects"], *_secrets(module)]
+    objects = [*given, *_secrets(module)]
     if not Path(kubeconfig).is_file():
         if module.check_mode:
             _everything_new(module, objects, f"there is no kubeconfig {kubeconfig} yet")

@@ -9,8 +9,9 @@ module: istio_render
 short_description: Render Istio's Kubernetes objects without a network
 version_added: 0.1.0
 description:
-  - Gives each document to C(istioctl manifest generate) and returns all objects that come out. Talks to no cluster and
-    changes nothing.
+  - Gives each document to C(istioctl manifest generate) and returns all objects that come out, without the
+    IstioOperator documents that old builds print: those are no objects of the cluster. Talks to no cluster and changes
+    nothing.
   - Runs on the controller.
 options:
   renders:
@@ -30,7 +31,7 @@ options:
   kept_in:
     description:
       - Folder for what was rendered, under the hash of the istioctl and of the document. The same two are not rendered
-        again. Without it nothing is kept.
+        again, and only the names of the files come back. Without it nothing is kept.
     type: path
   timeout:
     description: Longest run of one istioctl in seconds.
@@ -59,9 +60,14 @@ EXAMPLES = r"""
 RETURN = r"""
 objects:
   description: The objects, in the order in which istioctl printed them.
-  returned: success
+  returned: when they are not kept
   type: list
   elements: dict
+files:
+  description: Files with the objects of each document, for option O(twinstack.core.apply#module:files).
+  returned: when they are kept
+  type: list
+  elements: str
 """
 
 import hashlib
@@ -100,7 +106,8 @@ def render(istioctl: str, operator: dict[str, Any], timeout: float) -> list[dict
     if done.returncode != 0:
         words = (done.stderr or done.stdout).strip()[-2000:]
         raise RenderError(f"{istioctl} manifest generate: exit status {done.returncode}: {words}")
-    return [item for item in yaml.load_all(done.stdout, Loader=LOADER) if item]
+    found = yaml.load_all(done.stdout, Loader=LOADER)
+    return [item for item in found if item and item.get("kind") != "IstioOperator"]
 
 
 def kept(folder: str, istioctl: str, operator: dict[str, Any]) -> str:
@@ -115,20 +122,20 @@ def kept(folder: str, istioctl: str, operator: dict[str, Any]) -> str:
     return os.path.join(folder, f"{found.hexdigest()}.json")
 
 
-def rendered(folder: str, istioctl: str, operator: dict[str, Any], timeout: float) -> list[dict[str, Any]]:
-    """The objects of one document, from the folder when an earlier run left them there."""
+def rendered(folder: str, istioctl: str, operator: dict[str, Any], timeout: float) -> str:
+    """The file with the objects of one document, which an earlier run may have left."""
     path = kept(folder, istioctl, operator)
     try:
         with open(path, encoding="utf-8") as stream:
-            objects: list[dict[str, Any]] = json.load(stream)
-            return objects
+            json.load(stream)
+            return path
     except (OSError, ValueError):  # absent, or cut off while it was written
         objects = render(istioctl, operator, timeout)
     os.makedirs(folder, mode=0o755, exist_ok=True)
     with open(path + ".new", "w", encoding="utf-8") as stream:
         json.dump(objects, stream)
     os.replace(path + ".new", path)
-    return objects
+    return path
 
 
 def main() -> None:
@@ -152,11 +159,11 @@ def main() -> None:
     if MISSING:
         module.fail_json(msg=missing_required_lib("PyYAML"), exception=MISSING)
     folder, timeout = module.params["kept_in"], module.params["timeout"]
+    given = [(one["istioctl"], one["operator"], timeout) for one in module.params["renders"]]
     try:
-        objects = []
-        for one in module.params["renders"]:
-            given = one["istioctl"], one["operator"], timeout
-            objects += rendered(folder, *given) if folder else render(*given)
+        if folder:
+            module.exit_json(changed=False, files=[rendered(folder, *one) for one in given])
+        objects = [item for one in given for item in render(*one)]
     except (RenderError, yaml.YAMLError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, objects=objects)

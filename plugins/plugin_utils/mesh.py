@@ -6,7 +6,7 @@ istioctl holds Istio's charts and renders them without a network; what it prints
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -370,16 +370,3 @@ def _hear_peer() -> Object:
         "request_rules": rules,
     }
     return {"name": "twinstack.hear_peer", "typed_config": config}
-
-
-def adopted(objects: Sequence[Mapping[str, Any]]) -> list[Object]:
-    """istioctl's objects without what would make every later apply a change.
-
-    An IstioOperator document that old builds print is no object of the cluster.
-    """
-    return [dict(item) for item in objects if item.get("kind") != "IstioOperator"]
-
-
-def namespace() -> Object:
-    """The mesh's own namespace."""
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}

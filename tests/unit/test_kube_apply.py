@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -293,7 +294,9 @@ def test_the_module_applies_and_hides_secrets(
 ) -> None:
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "demo"}}
     secret["stringData"] = {"password": "canary"}
-    arguments = {"kubeconfig": str(served[1]), "objects": [SPACE, secret]}
+    kept = tmp_path / "kept.json"
+    kept.write_text(json.dumps([secret]), encoding="utf-8")
+    arguments = {"kubeconfig": str(served[1]), "objects": [SPACE], "files": [str(kept)]}
     path = task_play(tmp_path, "twinstack.core.apply", arguments)
     told = playbook("-i", "localhost,", path, "--check", "--diff").succeeded()
     assert "changed=1" in told.output
@@ -302,6 +305,10 @@ def test_the_module_applies_and_hides_secrets(
     assert "changed=1" in done.output
     assert "canary" not in told.output + done.output
     assert "changed=0" in playbook("-i", "localhost,", path).succeeded().output
+    kept.write_text('{"kind": "List"}', encoding="utf-8")
+    failed = playbook("-i", "localhost,", path)
+    assert failed.code != 0
+    assert "kept.json: files: found dict; expected a list of objects as JSON" in failed.output
 
 
 def test_the_module_without_a_cluster(tmp_path: Path, playbook: Callable[..., Run]) -> None:
