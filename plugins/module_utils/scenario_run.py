@@ -59,7 +59,8 @@ class Settings:
     """What the module was asked for.
 
     nodes: ``IPv4`` and ``IPv6`` of each; prefix: before every command that runs outside; external: port, ipv4 and ipv6
-    of a server outside the cluster, empty = none; ready_seconds: how long everything may take until it answers.
+    of a server outside the cluster, empty = none; ready_seconds: how long pods may take until they are ready,
+    settle_seconds: how long everything may then take until it answers.
     """
 
     kubeconfig: str
@@ -70,6 +71,7 @@ class Settings:
     prefix: tuple[str, ...]
     external: Json
     ready_seconds: float
+    settle_seconds: float
 
 
 class ScenarioError(Exception):
@@ -156,7 +158,7 @@ class Engine:
             for target in [f"{bracketed(node[family])}:{self.settings.tenants[name].http_port}"]
             for path in [self.settings.tenants[name].paths[service]]
         ]
-        end = time.monotonic() + self.settings.ready_seconds
+        end = time.monotonic() + self.settings.settle_seconds
         while todo:
             answers = self.outside([request(number, item) for number, item in enumerate(todo)])
             late = [item for item, answer in zip(todo, answers) if answer["status"] not in (200, 429)]
@@ -282,7 +284,7 @@ class Engine:
                 | {"connect": target}
                 for family, target in targets
             ]
-            end = time.monotonic() + self.settings.ready_seconds
+            end = time.monotonic() + self.settings.settle_seconds
             while any(answer["status"] < 500 for answer in self.outside(asked)) and time.monotonic() < end:
                 time.sleep(POLL_SECONDS)
             yield

@@ -10,8 +10,8 @@ short_description: Render Istio's Kubernetes objects without a network
 version_added: 0.1.0
 description:
   - Gives each document to C(istioctl manifest generate) and returns all objects that come out, without the
-    IstioOperator documents that old builds print: those are no objects of the cluster. Talks to no cluster and changes
-    nothing.
+    IstioOperator documents that old builds print and that are no objects of the cluster.
+  - Talks to no cluster and changes nothing.
   - Runs on the controller.
 options:
   renders:

@@ -56,9 +56,13 @@ options:
     type: dict
     default: {}
   timeout:
-    description: How long everything may take until it answers, in seconds.
+    description: How long the scenarios' own pods may take until they are ready, in seconds.
     type: float
     default: 120
+  settle_timeout:
+    description: How long everything may then take until it answers, in seconds.
+    type: float
+    default: 30
 attributes:
   check_mode:
     description: Checks the scenarios and sends nothing.
@@ -130,6 +134,7 @@ def main() -> None:
             "outside_command": {"type": "list", "elements": "str", "default": []},
             "external": {"type": "dict", "default": {}},
             "timeout": {"type": "float", "default": 120},
+            "settle_timeout": {"type": "float", "default": 30},
         },
         supports_check_mode=True,
     )
@@ -152,6 +157,7 @@ def main() -> None:
         prefix=tuple(params["outside_command"]),
         external=params["external"],
         ready_seconds=params["timeout"],
+        settle_seconds=params["settle_timeout"],
     )
     try:
         results, topology = scenario_run.run_all(params["scenarios"], wanted, settings)

@@ -22,7 +22,8 @@ SETTINGS = "TWINSTACK_LAB_SETTINGS"  # names a file of variables: the lab is bui
 
 def environment() -> dict[str, str]:
     """The environment of a person in the project's folder."""
-    return {**os.environ, "ANSIBLE_CONFIG": str(REPO / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+    plain = {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}  # molecule asks for colours
+    return {**os.environ, "ANSIBLE_CONFIG": str(REPO / "ansible.cfg"), **plain}
 
 
 class Lab:

@@ -309,7 +309,7 @@ def test_requests_go_over_the_family_that_they_name(port: int) -> None:
 
 def test_the_engine_asks_from_outside_and_keeps_repeats_together(port: int) -> None:
     engine = object.__new__(scenario_run.Engine)  # without a cluster: nothing here is asked from inside
-    engine.settings = scenario_run.Settings("", TENANTS, [], "", "", (), {}, 5)
+    engine.settings = scenario_run.Settings("", TENANTS, [], "", "", (), {}, 5, 5)
     engine.sent = {}
     items = [
         want(connect=f"127.0.0.1:{port}", repeat=3),
