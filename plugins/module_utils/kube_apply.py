@@ -144,10 +144,12 @@ def _prune(cluster: Cluster, wanted: Sequence[Object], part: str, dry_run: bool,
         outcome.failures.append(f"part {part}: its objects could not be listed: {error}")
         return
     doomed = kube_objects.surplus([item for items in found for item in items], wanted)
+    spaces = {item["metadata"]["name"] for item in doomed if item["kind"] == "Namespace"}
     for item in kube_objects.last_first(doomed):
         key = kube_objects.key_of(item)
         try:
-            cluster.delete(key, dry_run)
+            if key.namespace not in spaces:  # else it goes with its namespace, whatever their number
+                cluster.delete(key, dry_run)
         except (RefusedError, *CONNECTION_ERRORS) as error:
             outcome.failures.append(f"{key}: it could not be removed: {error}")
             continue

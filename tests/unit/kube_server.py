@@ -126,6 +126,10 @@ class Handler(BaseHTTPRequestHandler):
         found = self.state.objects.get(path)
         if found is None:
             return 404, {"message": "not found"}
+        if not dry and found["kind"] == "Namespace":  # what is in it goes first
+            inside = f"/namespaces/{found['metadata']['name']}/"
+            for other in [one for one in self.state.objects if inside in one]:
+                del self.state.objects[other]
         if not dry and path in self.state.stays:
             found["metadata"]["deletionTimestamp"] = "2026-11-24T06:00:00Z"
         elif not dry:

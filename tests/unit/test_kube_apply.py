@@ -109,6 +109,7 @@ def test_a_part_without_objects_goes_away_as_a_whole_namespaces_last(served: tup
         "ConfigMap demo/a",
     }
     assert done.pruned[-1] == "Namespace demo"
+    assert [line for line in served[0].log if line.startswith("DELETE") and "/demo/" in line] == [], "one by one"
     assert {path.rpartition("/")[2] for path in served[0].objects} == {"kube-system"}
     assert apply(served, [], part="ours").pruned == []
 
