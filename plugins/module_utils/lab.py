@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -39,7 +40,10 @@ class Host:
 
 @dataclass(frozen=True)
 class Lab:
-    """Where the lab keeps its state and what its hosts are. gateways: the bridge's address of each family."""
+    """Where the lab keeps its state and what its hosts are.
+
+    gateways: the bridge's address of each family; balancer: the program of lab_balance, for more hosts than processors.
+    """
 
     folder: Path
     hosts: tuple[Host, ...]
@@ -48,6 +52,7 @@ class Lab:
     memory_mb: int
     kernel: Path | None = None
     image: Path | None = None
+    balancer: Path | None = None
 
     def disk(self, host: Host) -> Path:
         """The host's copy-on-write file."""
@@ -308,7 +313,22 @@ def start(lab: Lab, names: Sequence[str], client_key: Path) -> list[str]:
                 env={**os.environ, "TMPDIR": "/dev/shm"},
                 start_new_session=True,
             )
+    if lab.balancer and 1 < len(cpus) < len(lab.hosts):
+        balance(lab, lab.balancer)
     return [lab.hosts[place].name for place in wanted]
+
+
+def balance(lab: Lab, program: Path) -> None:
+    """Start what shares the processors among the hosts; it ends with the last of them, or at once if one runs."""
+    with open(lab.folder / "logs" / "balance.log", "ab") as log:
+        subprocess.Popen(
+            [sys.executable, "-I", program, lab.folder],
+            cwd=lab.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
 
 
 def answers(host: str) -> bool:

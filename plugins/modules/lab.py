@@ -46,6 +46,11 @@ options:
   image:
     description: The disk image that all hosts start from.
     type: path
+  balancer:
+    description: >-
+      The program that shares processors among hosts (C(module_utils/lab_balance.py)); without it every host stays on
+      the one that it was started on.
+    type: path
   client_key:
     description: Path of the controller's private key, made when it is missing.
     type: path
@@ -107,6 +112,7 @@ def main() -> None:
             "memory_mb": {"type": "int", "default": 3072},
             "kernel": {"type": "path"},
             "image": {"type": "path"},
+            "balancer": {"type": "path"},
             "client_key": {"type": "path", "no_log": False},
             "known_hosts": {"type": "path"},
             "figures": {"type": "path"},
@@ -123,6 +129,7 @@ def main() -> None:
         memory_mb=wanted["memory_mb"],
         kernel=Path(wanted["kernel"]) if wanted["kernel"] else None,
         image=Path(wanted["image"]) if wanted["image"] else None,
+        balancer=Path(wanted["balancer"]) if wanted["balancer"] else None,
     )
     names = wanted["names"] or [host.name for host in lab.hosts]
     unknown = sorted(set(names) - {host.name for host in lab.hosts})
