@@ -16,12 +16,14 @@ import stat
 import subprocess
 import tarfile
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.twinstack.core.plugins.module_utils import host_record
 
+LOCK_SECONDS = 300.0  # as long as a server's own first updates may hold dpkg's lock
 BLOCK_BEGIN = "# BEGIN twinstack {name}"
 BLOCK_END = "# END twinstack {name}"
 
@@ -132,16 +134,21 @@ def install_packages(archive: str, missing: Sequence[dict[str, str]], record: di
         if len(paths) != len(wanted):
             raise HostStateError(f"{archive}: found {len(paths)} of {len(wanted)} wanted packages; rebuild the bundle")
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
-        done = subprocess.run(
-            ["dpkg", "--install", "--force-confold", "--force-unsafe-io", *paths],
-            capture_output=True,
-            text=True,
-            env=environment,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise HostStateError(f"dpkg --install: exit status {done.returncode}: {done.stderr[-2000:]}")
-        os.sync()  # for all packages at once, instead of dpkg's own for every file
+        deadline = time.monotonic() + LOCK_SECONDS
+        while True:
+            # dpkg syncs each file before it calls a package installed, so a power cut leaves none half there.
+            done = subprocess.run(
+                ["dpkg", "--install", "--force-confold", *paths],
+                capture_output=True,
+                text=True,
+                env=environment,
+                check=False,
+            )
+            if done.returncode == 0:
+                break
+            if "lock" not in done.stderr or time.monotonic() > deadline:
+                raise HostStateError(f"dpkg --install: exit status {done.returncode}: {done.stderr[-2000:]}")
+            time.sleep(2)  # the host's own updates are at work, or a run's dpkg that was cut off from its controller
 
 
 def package_steps(wishes: Wishes, record: dict[str, Any]) -> list[Step]:

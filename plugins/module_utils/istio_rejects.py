@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 # istio: pkg/xds/monitoring.go. They only ever grow, so two readings tell what happened in between.
 METRIC = re.compile(r"^pilot_xds_(?:cds|eds|lds|rds)_reject\{([^}]*)\} (\S+)$", re.MULTILINE)
+TOTAL = re.compile(r"^pilot_total_xds_rejects\{([^}]*)\} (\S+)$", re.MULTILINE)
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
@@ -17,6 +18,8 @@ def parse(text: str) -> dict[str, int]:
         names = dict(LABEL.findall(labels))
         key = f"{names.get('node', 'unknown')}: {names.get('err', 'no reason')}"
         found[key] = found.get(key, 0) + int(float(value))
+    for labels, value in TOTAL.findall(text):  # of every type, those without a metric of their own too
+        found[f"all proxies: {dict(LABEL.findall(labels)).get('type', 'some type')}"] = int(float(value))
     return found
 
 

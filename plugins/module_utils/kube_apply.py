@@ -74,6 +74,13 @@ def apply_all(
     def one(item: Object) -> _One:
         return _apply_one(cluster, item, dry_run, force, deadline, kinds, spaces)
 
+    kept = None
+    if part:
+        try:
+            kept = _remember(cluster, wanted, part, dry_run)
+        except (RefusedError, *CONNECTION_ERRORS) as error:
+            outcome.failures.append(f"part {part}: what it holds could not be written down: {error}")
+            return outcome
     for wave in kube_objects.waves(wanted):
         with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
             done = list(pool.map(one, wave))
@@ -90,8 +97,19 @@ def apply_all(
             if outcome.failures:
                 return outcome
     if part:
-        _prune(cluster, wanted, part, dry_run, outcome)
+        _prune(cluster, wanted, part, kept, dry_run, outcome)
     return outcome
+
+
+def _remember(cluster: Cluster, wanted: Sequence[Object], part: str, dry_run: bool) -> Object | None:
+    """Write down the kinds of what is to come, so that a run that dies forgets nothing; the record as it was before."""
+    now = {(item["apiVersion"], item["kind"]) for item in wanted}
+    place = kube_objects.key_of(kube_objects.kinds_record(part, now))
+    kept = cluster.get(place)
+    before = kube_objects.recorded_kinds(kept)
+    if not dry_run and not now <= before:
+        cluster.apply(kube_objects.kinds_record(part, now | before), place, dry_run=False, force=True)
+    return kept
 
 
 def _apply_one(
@@ -109,6 +127,9 @@ def _apply_one(
     while True:
         try:
             before = cluster.get(key)
+            foreign = kube_objects.foreign_namespace(before, item)
+            if foreign:
+                return _One(key, None, None, foreign)
             if kube_objects.stands(before, item):
                 return _One(key, before, before)
             return _One(key, before, cluster.apply(item, key, dry_run, force))
@@ -127,17 +148,16 @@ def _apply_one(
         time.sleep(RETRY_SECONDS)
 
 
-def _prune(cluster: Cluster, wanted: Sequence[Object], part: str, dry_run: bool, outcome: Outcome) -> None:
+def _prune(
+    cluster: Cluster, wanted: Sequence[Object], part: str, kept: Object | None, dry_run: bool, outcome: Outcome
+) -> None:
     """Remove what bears the part's label and is not wanted, of every kind that the part holds or once held."""
     now = {(item["apiVersion"], item["kind"]) for item in wanted}
     record = kube_objects.kinds_record(part, now)
     place = kube_objects.key_of(record)
     selector = f"{kube_objects.PART_LABEL}={part}"
+    before = kube_objects.recorded_kinds(kept)
     try:
-        kept = cluster.get(place)
-        before = kube_objects.recorded_kinds(kept)
-        if not dry_run and not now <= before:  # before anything is removed: a run that dies here must not forget
-            cluster.apply(kube_objects.kinds_record(part, now | before), place, dry_run=False, force=True)
         with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
             found = list(pool.map(lambda kind: cluster.list(kind[0], kind[1], selector), sorted(now | before)))
     except (RefusedError, *CONNECTION_ERRORS) as error:

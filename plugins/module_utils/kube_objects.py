@@ -104,6 +104,21 @@ def stands(before: Object | None, wanted: Object) -> bool:
     return _holds(before, wanted)
 
 
+def foreign_namespace(before: Object | None, wanted: Object) -> str:
+    """Why a namespace that is there already must not be taken over; empty when it may, or is none."""
+    if before is None or wanted["kind"] != "Namespace":
+        return ""
+    name, labels = wanted["metadata"]["name"], before["metadata"].get("labels") or {}
+    part = (wanted["metadata"].get("labels") or {}).get(PART_LABEL)
+    if part and PART_LABEL not in labels:
+        return f"found a namespace that this project did not make; expected a free name. Try: another name than {name}"
+    # Istio follows the older label when a namespace has both, so the revision would be another than the wanted one.
+    if "istio.io/rev" in (wanted["metadata"].get("labels") or {}) and "istio-injection" in labels:
+        found = f"istio-injection={labels['istio-injection']}"
+        return f"found the label {found} beside istio.io/rev. Try: kubectl label namespace {name} istio-injection-"
+    return ""
+
+
 def _holds(found: Any, wanted: Any) -> bool:
     if isinstance(wanted, dict):
         kept = {name: value for name, value in wanted.items() if value is not None}

@@ -6,12 +6,15 @@ its end. Without that record nothing on the host is touched: a cluster that some
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import TextIO
 
 RECORD = "/etc/twinstack/kubeadm.json"
 CONFIG = "/etc/twinstack/kubeadm.yaml"
@@ -32,6 +35,12 @@ RESUME_INIT = (
     "Port-10259",
     "Port-2379",
     "Port-2380",
+)
+# A kubelet's own identity is the last thing that a join waits for.
+JOINED = (
+    "/etc/kubernetes/kubelet.conf",
+    "/var/lib/kubelet/config.yaml",
+    "/var/lib/kubelet/pki/kubelet-client-current.pem",
 )
 RESUME_JOIN = (
     "FileAvailable--etc-kubernetes-kubelet.conf",
@@ -133,6 +142,27 @@ def decide(record: Record | None, phase: str, config: str, foreign: Sequence[str
     return "nothing"
 
 
+def only_one(timeout: float, path: str = RECORD + ".lock") -> TextIO:
+    """Wait until no other kubeadm of ours works on this host: a controller that was cut off may have left one.
+
+    The lock ends with the file that is returned, or with this process.
+    """
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    stream = open(path, "w", encoding="utf-8")  # noqa: SIM115 # open for as long as the lock is to last
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return stream
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                stream.close()
+                raise KubeadmError(
+                    f"{path}: another run's kubeadm is still working after {timeout:.0f} s. Try: pgrep -a kubeadm"
+                ) from error
+            time.sleep(0.5)
+
+
 def run(phase: str, config: str, ignore: Sequence[str], timeout: float) -> str:
     """Run `kubeadm init` or `join` on CONFIG; returns its output, raises KubeadmError with its last lines."""
     argv = [KUBEADM, phase, "--config", CONFIG]
@@ -140,6 +170,7 @@ def run(phase: str, config: str, ignore: Sequence[str], timeout: float) -> str:
         argv += ["--ignore-preflight-errors", ",".join(sorted(ignore))]
     if phase == "init":
         argv += ["--skip-token-print"]
+    lock = only_one(timeout)
     save(Record(phase, digest(config), finished=False))
     write_config(config)
     try:
@@ -154,6 +185,7 @@ def run(phase: str, config: str, ignore: Sequence[str], timeout: float) -> str:
         raise KubeadmError(f"kubeadm {phase}: exit status {done.returncode}. Try: journalctl --unit kubelet\n{words}")
     os.sync()  # what kubeadm wrote must not be lost after the record says that it ended
     save(Record(phase, digest(config), finished=True))
+    lock.close()
     return done.stdout
 
 
@@ -164,6 +196,14 @@ def ca_digest(path: str = CA_FILE) -> str:
             return hashlib.sha256(stream.read()).hexdigest()
     except FileNotFoundError:
         return ""
+
+
+def joined_after_all(own_ca: str, cluster_ca: str, kubelet: Sequence[str] = JOINED) -> bool:
+    """True when a join that did not come to its end left a kubelet with an identity of its own in this cluster.
+
+    kubeadm refuses to join a node again that is Ready already, and not by a preflight check that could be ignored.
+    """
+    return own_ca != "" and own_ca == cluster_ca and all(os.path.exists(path) for path in kubelet)
 
 
 def parse_join_command(output: str) -> tuple[str, list[str]]:

@@ -352,6 +352,20 @@ def wait_for_ssh(lab: Lab, names: Sequence[str], timeout: float) -> None:
         time.sleep(0.1)
 
 
+def living_sessions() -> set[int]:
+    """Sessions that have a process which still holds files: a kernel's disk and tap are free only when all are gone."""
+    found = set()
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                fields = (folder / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            except OSError:
+                continue
+            if fields[0] not in "ZX":
+                found.add(int(fields[3]))
+    return found
+
+
 def power_off(lab: Lab, names: Sequence[str]) -> list[str]:
     """Cut the power of the named hosts; the names of those that were running."""
     up = {name: pid for name, pid in running(lab).items() if name in names}
@@ -359,9 +373,9 @@ def power_off(lab: Lab, names: Sequence[str]) -> list[str]:
         os.killpg(pid, signal.SIGKILL)  # a host is the leader of its own session
     hang_up(lab)
     deadline = time.monotonic() + STOP_SECONDS
-    while set(running(lab)) & set(up):
+    while left := [name for name, pid in up.items() if pid in living_sessions()]:
         if time.monotonic() > deadline:
-            raise LabError(f"still running after SIGKILL: {', '.join(sorted(set(running(lab)) & set(up)))}")
+            raise LabError(f"still running after SIGKILL: {', '.join(sorted(left))}")
         time.sleep(0.1)
     return sorted(up)
 

@@ -285,7 +285,13 @@ class Engine:
                 for family, target in targets
             ]
             end = time.monotonic() + self.settings.settle_seconds
-            while any(answer["status"] < 500 for answer in self.outside(asked)) and time.monotonic() < end:
+            while any(answer["status"] < 500 for answer in self.outside(asked)):
+                if time.monotonic() > end:
+                    raise ScenarioError(
+                        f"{scenario['id']}: {tenant}'s gateway does not answer by its broken route after "
+                        f"{self.settings.settle_seconds:.0f} s, so nothing can be told. "
+                        f"Try: kubectl -n {tenant} get virtualservices.networking.istio.io"
+                    )
                 time.sleep(POLL_SECONDS)
             yield
         finally:

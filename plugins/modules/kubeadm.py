@@ -122,8 +122,8 @@ def probe(cluster_ca: str) -> dict[str, object]:
     """Whether this host finished joining; raises KubeadmError when it belongs to another cluster."""
     record = kubeadm.load()
     kubeadm.decide(record, "join", "", kubeadm.foreign_state())
-    joined = record is not None and record.finished
     own = kubeadm.ca_digest()
+    joined = record is not None and (record.finished or kubeadm.joined_after_all(own, cluster_ca))
     if joined and cluster_ca and own != cluster_ca:
         raise kubeadm.KubeadmError(
             f"{kubeadm.CA_FILE}: found the CA of another cluster than the control plane's. "

@@ -37,6 +37,7 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.cluster import CALI
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory_files import HOSTS_FILE, Repeated, Variable
 from ansible_collections.twinstack.core.plugins.plugin_utils.role_options import Declared, is_shared
 
+GROUPS = ("control_plane", "worker")
 FALLBACK = "group_vars/all"
 COMMAND_LINE = "command line"
 LOCALHOST = "localhost"
@@ -248,24 +249,16 @@ def _usable(inventory: Inventory, rules: Rules) -> dict[str, Any]:
 # --- hosts ------------------------------------------------------------------------------------------------------
 
 
-def _group_names(settings: Mapping[str, Any]) -> tuple[str, str]:
-    """Names of the groups of the control plane and of the workers."""
-    return (
-        settings.get("twinstack_control_plane_group", "control_plane"),
-        settings.get("twinstack_worker_group", "worker"),
-    )
-
-
 def _nodes(inventory: Inventory, settings: Mapping[str, Any]) -> list[str]:
     """Hosts of the cluster, each once."""
-    groups = [inventory.groups.get(name, ()) for name in _group_names(settings)]
+    groups = [inventory.groups.get(name, ()) for name in GROUPS]
     return list(dict.fromkeys(host for group in groups for host in group))
 
 
 def _shape(inventory: Inventory, settings: Mapping[str, Any]) -> Iterator[Finding]:
     """Both groups have hosts, each host is in one of them, and the control plane is one host."""
     where = inventory.hosts_file
-    control_plane, worker = _group_names(settings)
+    control_plane, worker = GROUPS
     for name in (control_plane, worker):
         if name not in inventory.groups:
             yield Finding(where, name, "no such group", "a group with at least one host")

@@ -35,6 +35,8 @@ FIELDS = {
 }
 EXTERNAL_FIELDS = ("name", "hosts", "addresses", "ports")
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+# NAME-gateway is the value of a label, which may have 63 characters.
+NAME_LENGTH = 63 - len("-gateway")
 NAME = re.compile(r"(\*\.)?([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)*[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 # The API server's own default for --service-node-port-range.
 NODE_PORTS = range(30000, 32768)
@@ -92,6 +94,8 @@ def _tenant(place: str, field: str, item: Mapping[str, Any], revisions: Sequence
         yield Finding(place, f"{field}.name", "nothing" if name is None else shown(name), FIELDS["name"])
     elif name in RESERVED or name.startswith(RESERVED_BEGINNINGS):
         yield Finding(place, f"{field}.name", f"{name}, a namespace of the cluster's own", "another name")
+    elif len(name) > NAME_LENGTH:
+        yield Finding(place, f"{field}.name", f"{len(name)} characters", f"at most {NAME_LENGTH}")
     elif name == certificates.AUTHORITY:
         yield Finding(place, f"{field}.name", f"{name}, the authority of all gateways' certificates", "another name")
     yield from _ports(place, field, item)

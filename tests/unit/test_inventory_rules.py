@@ -126,17 +126,12 @@ def test_nftables_has_no_findings_at_all(tmp_path: Path) -> None:
     assert findings(tmp_path, {SETTINGS: {"twinstack_proxy_mode": "nftables"}}) == []
 
 
-def test_groups_may_have_other_names_and_children(tmp_path: Path) -> None:
-    """The settings say which groups count."""
+def test_groups_may_have_children(tmp_path: Path) -> None:
     hosts = inventories.good()["hosts.yml"]
     change = {
         "hosts.yml": {
-            "control_plane": inventories.REMOVED,
-            "worker": inventories.REMOVED,
-            "masters": hosts["control_plane"],
-            "nodes": {"children": {"rack1": hosts["worker"]}},
+            "worker": {"hosts": inventories.REMOVED, "children": {"rack1": hosts["worker"]}},
         },
-        SETTINGS: {"twinstack_control_plane_group": "masters", "twinstack_worker_group": "nodes"},
         "group_vars/rack1.yml": {"ansible_user": "ops"},
     }
     assert [finding.line() for finding in errors(findings(tmp_path, change))] == []

@@ -81,7 +81,7 @@ def test_a_dry_run_tells_the_same_and_sends_nothing(served: tuple[State, Path]) 
 
 
 def test_what_left_a_part_is_removed_and_nothing_else(served: tuple[State, Path]) -> None:
-    apply(served, [SYSTEM, SPACE, DEFINITION])
+    apply(served, [SYSTEM, DEFINITION])
     apply(served, [SPACE, config_map("kept"), config_map("left"), THING], part="ours")
     apply(served, [config_map("foreign")])
     told = apply(served, [SPACE, config_map("kept")], part="ours", dry=True)
@@ -98,7 +98,6 @@ def test_what_left_a_part_is_removed_and_nothing_else(served: tuple[State, Path]
 
 def test_a_part_without_objects_goes_away_as_a_whole_namespaces_last(served: tuple[State, Path]) -> None:
     apply(served, [SYSTEM])
-    apply(served, [*ALL, SYSTEM], part="")
     apply(served, ALL, part="ours")
     done = apply(served, [], part="ours")
     assert done.failures == []
@@ -412,3 +411,25 @@ def test_certificates_without_a_cluster_count_as_new(tmp_path: Path, tls: Callab
     assert "changed=1" in told
     assert "Secret demo/gateway" in told
     assert "canary" not in told
+
+
+def test_a_namespace_of_somebody_else_is_not_taken_over(served: tuple[State, Path]) -> None:
+    """Else it would be removed with all that is in it, once the part does not hold it any more."""
+    apply(served, [SYSTEM, SPACE])
+    for dry in (True, False):
+        told = apply(served, [SPACE, config_map("new")], part="ours", dry=dry)
+        assert told.changed == []
+        (failure,) = told.failures
+        assert failure.startswith("Namespace demo: found a namespace that this project did not make; expected a free name")
+
+
+def test_a_namespace_with_both_kinds_of_injection_label_is_refused(served: tuple[State, Path]) -> None:
+    """Istio would follow the older one, whatever revision the newer one names."""
+    named = {**SPACE, "metadata": {"name": "demo", "labels": {"istio.io/rev": "canary"}}}
+    apply(served, [SYSTEM])
+    assert apply(served, [named], part="ours").failures == []
+    older = {**SPACE, "metadata": {"name": "demo", "labels": {"istio-injection": "enabled"}}}
+    apply(served, [older])
+    (failure,) = apply(served, [named], part="ours").failures
+    assert "istio-injection=enabled beside istio.io/rev" in failure
+    assert failure.endswith("Try: kubectl label namespace demo istio-injection-")
