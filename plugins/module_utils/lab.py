@@ -288,7 +288,9 @@ def start(lab: Lab, names: Sequence[str], client_key: Path) -> list[str]:
     wanted = [place for place, host in enumerate(lab.hosts) if host.name in names and host.name not in up]
     check(lab, len(wanted))
     allow_maps()
+    cpus = sorted(os.sched_getaffinity(0))
     if not wanted:
+        balance(lab, len(cpus))
         return []
     hang_up(lab)
     if not up:
@@ -296,7 +298,6 @@ def start(lab: Lab, names: Sequence[str], client_key: Path) -> list[str]:
     make_network(lab)
     kernel, image, public = kernel_of(lab), base_of(lab), key_pair(client_key, "twinstack-lab")
     (lab.folder / "logs").mkdir(exist_ok=True)
-    cpus = sorted(os.sched_getaffinity(0))
     for place in wanted:
         host = lab.hosts[place]
         shutil.rmtree(lab.uml_folder / host.name, ignore_errors=True)  # a killed kernel leaves its control socket
@@ -313,16 +314,17 @@ def start(lab: Lab, names: Sequence[str], client_key: Path) -> list[str]:
                 env={**os.environ, "TMPDIR": "/dev/shm"},
                 start_new_session=True,
             )
-    if lab.balancer and 1 < len(cpus) < len(lab.hosts):
-        balance(lab, lab.balancer)
+    balance(lab, len(cpus))
     return [lab.hosts[place].name for place in wanted]
 
 
-def balance(lab: Lab, program: Path) -> None:
-    """Start what shares the processors among the hosts; it ends with the last of them, or at once if one runs."""
+def balance(lab: Lab, cpus: int) -> None:
+    """Start what shares few processors among the hosts, unless it runs; it ends with the last of them."""
+    if lab.balancer is None or not 1 < cpus < len(lab.hosts):
+        return
     with open(lab.folder / "logs" / "balance.log", "ab") as log:
         subprocess.Popen(
-            [sys.executable, "-I", program, lab.folder],
+            [sys.executable, "-I", lab.balancer, lab.folder],
             cwd=lab.folder,
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -420,7 +420,9 @@ def test_a_namespace_of_somebody_else_is_not_taken_over(served: tuple[State, Pat
         told = apply(served, [SPACE, config_map("new")], part="ours", dry=dry)
         assert told.changed == []
         (failure,) = told.failures
-        assert failure.startswith("Namespace demo: found a namespace that this project did not make; expected a free name")
+        assert failure.startswith(
+            "Namespace demo: found a namespace that this project did not make; expected a free name"
+        )
 
 
 def test_a_namespace_with_both_kinds_of_injection_label_is_refused(served: tuple[State, Path]) -> None:
