@@ -142,11 +142,12 @@ def decide(record: Record | None, phase: str, config: str, foreign: Sequence[str
     return "nothing"
 
 
-def only_one(timeout: float, path: str = RECORD + ".lock") -> TextIO:
+def only_one(timeout: float) -> TextIO:
     """Wait until no other kubeadm of ours works on this host: a controller that was cut off may have left one.
 
     The lock ends with the file that is returned, or with this process.
     """
+    path = RECORD + ".lock"
     os.makedirs(os.path.dirname(path), exist_ok=True)
     stream = open(path, "w", encoding="utf-8")  # noqa: SIM115 # open for as long as the lock is to last
     deadline = time.monotonic() + timeout

@@ -52,6 +52,8 @@ def next_command(probe: Probe, verdict: Verdict) -> str:
         "large-packet": f"on {probe.source}: ip link; tracepath -{number} {probe.address}",
         "mesh-rules": f"{REDIRECTION}{probe.source}",
         "mesh-mtls": f"istioctl proxy-config listeners; {REDIRECTION}{probe.source}",
+        "mesh-name": f"kubectl -n kube-system get pods -l k8s-app=kube-dns -o wide; {REDIRECTION}{probe.source}",
+        "mesh-wire": f"istioctl proxy-config endpoints; {REDIRECTION}{probe.source}",
         "mesh-plain": f"istioctl proxy-config listeners; {REDIRECTION}{probe.source}",
         "mesh-strict": f"kubectl get peerauthentications -A; {REDIRECTION}any worker",
         "mesh-outside": f"on {probe.source}: {route}; kubectl get serviceentries -A",

@@ -23,7 +23,16 @@ GROUPS = (
     "kube-proxy",
 )
 # Only where there is a mesh.
-MESH_GROUPS = ("mesh-rules", "mesh-mtls", "mesh-plain", "mesh-strict", "mesh-outside", "mesh-gateway")
+MESH_GROUPS = (
+    "mesh-rules",
+    "mesh-mtls",
+    "mesh-name",
+    "mesh-wire",
+    "mesh-plain",
+    "mesh-strict",
+    "mesh-outside",
+    "mesh-gateway",
+)
 # Only where tenants have gateways, and where the mesh is observed.
 TENANT_GROUPS = ("tenant-gateway",)
 COUNT_GROUPS = ("mesh-count",)

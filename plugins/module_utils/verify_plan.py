@@ -45,10 +45,12 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify_plan_mesh im
     mesh_count,
     mesh_gateway,
     mesh_mtls,
+    mesh_name,
     mesh_outside,
     mesh_plain,
     mesh_rules,
     mesh_strict,
+    mesh_wire,
 )
 from ansible_collections.twinstack.core.plugins.module_utils.verify_plan_seen import (
     mesh_graph,
@@ -104,6 +106,8 @@ def plan(
         kube_proxy,
         mesh_rules,
         mesh_mtls,
+        mesh_name,
+        mesh_wire,
         mesh_plain,
         mesh_strict,
         mesh_outside,

@@ -36,6 +36,8 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify_scope import
 # What the caller's own proxy adds to an answer: whoever went around the proxy does not see it.
 THROUGH_PROXY = "x-envoy-upstream-service-time"
 # What the called proxy tells of the caller's certificate (Envoy: x-forwarded-client-cert), asked for by agnhost's path.
+# Who the called proxy is to its program (istio: pilot/pkg/networking/core/listener_address.go), as agnhost tells it.
+PROXY_SOURCE = {"IPv4": "127.0.0.6:", "IPv6": "[::6]:"}
 PATIENT = replace(ANY, patient=True)
 CERTIFICATE_PATH = "/header?key=X-Forwarded-Client-Cert"
 
@@ -91,6 +93,32 @@ def mesh_mtls(scope: Scope) -> Iterator[Probe]:
                 yield _mesh_probe(
                     "mesh-mtls", family, node, MESH, scope.mesh_service(name), title, traced, CERTIFICATE_PATH
                 )
+
+
+def mesh_name(scope: Scope) -> Iterator[Probe]:
+    """As mesh_mtls, by the Service's name, looked up in the family."""
+    for family in FAMILIES:
+        like = replace(ANY, contains=("spiffe://",), family=family)
+        for node in scope.mesh_nodes():
+            for name in _mesh_services(family):
+                service = scope.mesh_service(name)
+                title = f"pod in the mesh on {node.name} to {name} by its name, by mutual TLS"
+                probe = _mesh_probe("mesh-name", family, node, MESH, service, title, like, CERTIFICATE_PATH)
+                full = f"{name}.{service.namespace}.svc.{scope.cluster.domain}"
+                if isinstance(probe.action, Fetch):
+                    asked = replace(probe.action, url=f"http://{full}:{SERVICE_PORT}{CERTIFICATE_PATH}")
+                    probe = replace(probe, action=asked)
+                yield probe
+
+
+def mesh_wire(scope: Scope) -> Iterator[Probe]:
+    """A Service of one family is called in that family: the called proxy hands on by its own address of it."""
+    for family in FAMILIES:
+        (name,) = (name for name, (_, families) in CLUSTER_IP_SERVICES.items() if families == (family,))
+        like = replace(ANY, contains=(PROXY_SOURCE[family],))
+        for node in scope.mesh_nodes():
+            title = f"pod in the mesh on {node.name} to {name} in {family} on the wire"
+            yield _mesh_probe("mesh-wire", family, node, MESH, scope.mesh_service(name), title, like, "/clientip")
 
 
 def mesh_plain(scope: Scope) -> Iterator[Probe]:

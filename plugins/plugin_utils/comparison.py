@@ -78,11 +78,18 @@ def services(way: str, count: int, families: Sequence[str]) -> list[Object]:
         "dual": [("a", "RequireDualStack", list(families))],
     }
     only_here = {"networking.istio.io/exportTo": "."}
+    # Nobody calls them, so no kube-proxy has to know them (kubernetes: pkg/proxy/apis/well_known_labels.go).
+    no_rules = {"service.kubernetes.io/service-proxy-name": "none"}
     return [
         {
             "apiVersion": "v1",
             "kind": "Service",
-            "metadata": {"name": f"app-{number}-{letter}", "namespace": NAMESPACE, "annotations": only_here},
+            "metadata": {
+                "name": f"app-{number}-{letter}",
+                "namespace": NAMESPACE,
+                "annotations": only_here,
+                "labels": no_rules,
+            },
             "spec": {"selector": {"app": POD}, "ipFamilyPolicy": policy, "ipFamilies": listed, "ports": PORTS},
         }
         for number in range(count)

@@ -18,7 +18,7 @@ TENANTS = "twinstack_tenants"
 REVISIONS = "istio_revisions"
 REVISION = "twinstack_tenants_revision"
 FIELDS = {
-    "name": "a DNS label: at most 63 lower-case letters, digits and hyphens",
+    "name": "a DNS label: at most 55 lower-case letters, digits and hyphens",
     "http_port": "",
     "https_port": "",
     "hosts": "a list of DNS names with a dot in them, or *",
@@ -90,12 +90,10 @@ def _tenant(place: str, field: str, item: Mapping[str, Any], revisions: Sequence
     if unknown:
         yield Finding(place, field, ", ".join(unknown), f"only {', '.join(FIELDS)}")
     name = item.get("name")
-    if not isinstance(name, str) or not LABEL.fullmatch(name):
+    if not isinstance(name, str) or not LABEL.fullmatch(name) or len(name) > NAME_LENGTH:
         yield Finding(place, f"{field}.name", "nothing" if name is None else shown(name), FIELDS["name"])
     elif name in RESERVED or name.startswith(RESERVED_BEGINNINGS):
         yield Finding(place, f"{field}.name", f"{name}, a namespace of the cluster's own", "another name")
-    elif len(name) > NAME_LENGTH:
-        yield Finding(place, f"{field}.name", f"{len(name)} characters", f"at most {NAME_LENGTH}")
     elif name == certificates.AUTHORITY:
         yield Finding(place, f"{field}.name", f"{name}, the authority of all gateways' certificates", "another name")
     yield from _ports(place, field, item)
@@ -166,7 +164,7 @@ def _external(place: str, field: str, one: Any) -> Iterator[Finding]:
     if unknown:
         yield Finding(place, field, ", ".join(unknown), f"only {', '.join(EXTERNAL_FIELDS)}")
     name = one.get("name")
-    if not isinstance(name, str) or not LABEL.fullmatch(name):
+    if not isinstance(name, str) or not LABEL.fullmatch(name) or len(name) > NAME_LENGTH:
         yield Finding(place, f"{field}.name", "nothing" if name is None else shown(name), FIELDS["name"])
     hosts: Any = one.get("hosts")
     addresses, ports = one.get("addresses", []), one.get("ports")

@@ -100,6 +100,8 @@ def test_ipv6_that_goes_around_the_proxies_is_told(lab: Lab) -> None:
     assert found == {
         ("mesh-rules", "IPv6"): WORKERS,
         ("mesh-mtls", "IPv6"): WORKERS,
+        ("mesh-name", "IPv6"): WORKERS,
+        ("mesh-wire", "IPv6"): WORKERS,
         ("mesh-plain", "IPv6"): WORKERS,
         ("mesh-strict", "IPv6"): {"cp1", *WORKERS},
         ("mesh-metrics", "IPv6"): {"worker1"},

@@ -84,8 +84,31 @@ def test_a_join_that_never_ends_leaves_no_token(tmp_path: Path, monkeypatch: pyt
     sleeper.chmod(0o755)
     monkeypatch.setattr(kubeadm, "KUBEADM", str(sleeper))
     monkeypatch.setattr(kubeadm, "CONFIG", str(tmp_path / "kubeadm.yaml"))
+    monkeypatch.setattr(kubeadm, "RECORD", str(tmp_path / "record"))
     monkeypatch.setattr(kubeadm, "save", lambda record: None)
     monkeypatch.setattr(kubeadm, "write_config", lambda config: Path(kubeadm.CONFIG).write_text(config))
     with pytest.raises(kubeadm.KubeadmError, match="no end after"):
         kubeadm.run("join", "token: x", (), 0.2)
     assert not Path(kubeadm.CONFIG).exists()
+
+
+def test_two_runs_of_kubeadm_do_not_work_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kubeadm, "RECORD", str(tmp_path / "record"))
+    with (
+        kubeadm.only_one(1),
+        pytest.raises(kubeadm.KubeadmError, match=r"another run's kubeadm is still working after 0 s"),
+    ):
+        kubeadm.only_one(0)
+    kubeadm.only_one(0).close()
+
+
+def test_a_join_that_was_cut_off_after_it_joined_counts(tmp_path: Path) -> None:
+    """The node is Ready then, and kubeadm would refuse to join it again."""
+    kubelet = [str(tmp_path / "kubelet.conf"), str(tmp_path / "client.pem")]
+    assert not kubeadm.joined_after_all("a", "a", kubelet)
+    (tmp_path / "kubelet.conf").touch()
+    assert not kubeadm.joined_after_all("a", "a", kubelet)
+    (tmp_path / "client.pem").touch()
+    assert kubeadm.joined_after_all("a", "a", kubelet)
+    assert not kubeadm.joined_after_all("a", "b", kubelet), "another cluster's CA"
+    assert not kubeadm.joined_after_all("", "", kubelet), "no CA at all"

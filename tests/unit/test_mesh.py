@@ -235,7 +235,11 @@ pilot_xds{version="1.31.0"} 4
 
 
 def test_refusals_are_read_per_proxy_and_reason() -> None:
-    assert istio_rejects.parse(METRICS) == {"foo-1.team: Internal": 2, 'bar-1.team: say \\"no\\"': 1}
+    assert istio_rejects.parse(METRICS) == {
+        "foo-1.team: Internal": 2,
+        'bar-1.team: say \\"no\\"': 1,
+        "all proxies: lds": 3,
+    }
 
 
 def test_only_what_came_in_between_counts() -> None:

@@ -86,7 +86,10 @@ def test_every_group_is_probed_alike_in_both_families(group: str) -> None:
             assert probe.action == Redirects(probe.family)
         elif probe.group == group:
             assert isinstance(probe.action, Fetch)
-            assert ("[" in probe.action.url) is (probe.family == "IPv6"), probe.id
+            if group == "mesh-name":
+                assert probe.action.family == probe.family and f"//{probe.target}.{SPACE}.svc." in probe.action.url
+            else:
+                assert ("[" in probe.action.url) is (probe.family == "IPv6"), probe.id
 
 
 def test_a_mesh_whose_pods_were_never_made_is_not_small_and_green() -> None:
@@ -95,7 +98,7 @@ def test_a_mesh_whose_pods_were_never_made_is_not_small_and_green() -> None:
     todo = planned(raw)
     assert {probe.id for probe in todo.probes} == {probe.id for probe in planned(raw_mesh()).probes}
     for probe in todo.probes:
-        if probe.group in ("mesh-rules", "mesh-mtls", "mesh-plain", "mesh-outside", "mesh-gateway"):
+        if probe.group in set(MESH_GROUPS) - {"mesh-strict"}:
             assert isinstance(probe.action, Known) and not probe.action.ok, probe.id
 
 
