@@ -62,6 +62,7 @@ def local_kubeconfig(admin: str, port: int, api_port: int) -> str:
     """kubeadm's admin.conf for use through the tunnel, with a word for people at its top."""
     head = (
         "# Goes through an SSH tunnel on this machine's loopback; playbooks/verify.yml opens it when it is closed.\n"
+        "# bin/kubectl, beside this file, is of the cluster's own version.\n"
         f"# Where the API's port is open: kubectl --server https://ADDRESS:{api_port}\n"
     )
     return head + re.sub(r"(?m)^(\s+server:) .*$", rf"\1 https://127.0.0.1:{port}", admin)

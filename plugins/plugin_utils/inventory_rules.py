@@ -38,6 +38,7 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.inventory_files imp
 from ansible_collections.twinstack.core.plugins.plugin_utils.role_options import Declared, is_shared
 
 GROUPS = ("control_plane", "worker")
+COMMA_LISTS = ("scenarios_run",)  # for -e scenarios_run=S1,S5
 FALLBACK = "group_vars/all"
 COMMAND_LINE = "command line"
 LOCALHOST = "localhost"
@@ -209,7 +210,7 @@ def _values(inventory: Inventory, rules: Rules) -> Iterator[Finding]:
         elif value is None and (option.get("required") or name in inventory.settings):
             yield Finding(where, name, "nothing", _required(name, option))
         elif name in inventory.settings:
-            expected = role_options.expected(value, option)
+            expected = role_options.expected(_listed(name, value), option)
             if expected:
                 yield Finding(where, name, shown(value), expected)
     for (host, name), value in inventory.differing.items():
@@ -235,11 +236,16 @@ def _text(value: Any) -> str:
     return value.text if isinstance(value, Unresolved) else shown(value)
 
 
+def _listed(name: str, value: Any) -> Any:
+    """Names with commas between them as the list that the module which gets them makes of them."""
+    return value.split(",") if name in COMMA_LISTS and isinstance(value, str) else value
+
+
 def _usable(inventory: Inventory, rules: Rules) -> dict[str, Any]:
     """Settings of the right type, numbers as numbers: what the other rules may rely on."""
     usable: dict[str, Any] = {}
-    for name, value in inventory.settings.items():
-        option = rules.declared.options[name]
+    for name, given in inventory.settings.items():
+        option, value = rules.declared.options[name], _listed(name, given)
         if value is None or isinstance(value, Unresolved) or role_options.expected(value, option):
             continue
         usable[name] = int(value) if option.get("type") == "int" else value

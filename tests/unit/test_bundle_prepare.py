@@ -20,14 +20,17 @@ FILES = {"tool": b"a tool", "net.yaml": b"kind: List\n"}
 def settings(tmp_path: Path, served: dict[str, str]) -> prepare.Settings:
     """Provider upstream with a program for workers and a manifest for the controller."""
     artifacts: list[dict[str, Any]] = []
-    for name, kind, group in (("tool", "binary", "worker"), ("net.yaml", "manifest", "controller")):
+    for name, kind, groups in (
+        ("tool", "binary", ["worker", "controller"]),
+        ("net.yaml", "manifest", ["controller"]),
+    ):
         artifacts.append(
             {
                 "name": name,
                 "version": "{tool}",
                 "kind": kind,
                 "licence": "MIT",
-                "groups": [group],
+                "groups": groups,
                 "source": {"module": "tool", "program" if kind == "binary" else "file": "example.org/tool"},
                 "upstream": {"url": served[name], "sha256": hashlib.sha256(FILES[name]).hexdigest()},
             }
@@ -79,6 +82,15 @@ def test_a_run_writes_what_other_roles_read(settings: prepare.Settings) -> None:
     assert tool["size"] == len(FILES["tool"])
     assert Path(tool["path"]).stat().st_mode & 0o111
     assert json.loads(outcome.after)["provider"] == "upstream"
+
+
+def test_a_program_for_this_machine_is_linked_under_its_name(settings: prepare.Settings) -> None:
+    link = settings.index.parent / "bin" / "tool"
+    link.parent.mkdir(parents=True)
+    link.symlink_to("/an/older/one")
+    prepare.prepare(settings, silent)
+    assert link.read_bytes() == FILES["tool"]
+    assert link.stat().st_mode & 0o111
 
 
 def test_a_second_run_does_nothing(settings: prepare.Settings) -> None:

@@ -30,6 +30,9 @@ FAILURES = (
 )
 
 
+CONTROLLER = "controller"  # the group of artifacts that this machine needs
+
+
 @dataclass(frozen=True)
 class Settings:
     """What to prepare. groups: whose artifacts. verify: hash every file. rebuild: steps to make anew regardless.
@@ -84,7 +87,19 @@ def prepare(settings: Settings, say: progress.Say, check: bool = False) -> Outco
     after = json.dumps(data, indent=1, sort_keys=True) + "\n"
     if after != before:
         write_json(settings.index, data)
+    programs = [item.name for item in wanted if item.kind == "binary" and CONTROLLER in item.groups]
+    link_programs(settings.index.parent / "bin", {name: Path(data["artifacts"][name]["path"]) for name in programs})
     return Outcome(engine.built, before, after)
+
+
+def link_programs(folder: Path, programs: Mapping[str, Path]) -> None:
+    """Programs for people at this machine, kubectl before all, under their own names. programs: their files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, path in programs.items():
+        link = folder / name
+        if not link.is_symlink() or link.readlink() != path:
+            link.unlink(missing_ok=True)
+            link.symlink_to(path)
 
 
 def _refuse_unpinned(listed: manifest.Manifest, wanted: Sequence[manifest.Artifact]) -> None:
