@@ -178,10 +178,14 @@ def _gateway(tenant: Tenant, settings: Mapping[str, Any]) -> list[Object]:
 
 
 def _annotated(service: Object, tenant: Tenant, domain: str) -> Object:
-    """The Service with a name that its certificate is good for, by which the verification checks it."""
+    """The Service for its own tenant's proxies alone, and with a name that its certificate is good for.
+
+    By that name the verification checks it.
+    """
+    service["metadata"]["annotations"] = {"networking.istio.io/exportTo": "."}
     name = certificate_host(tenant, domain)
     if tenant.https_port and name:
-        service["metadata"]["annotations"] = {CERTIFICATE_HOST: name}
+        service["metadata"]["annotations"][CERTIFICATE_HOST] = name
     return service
 
 

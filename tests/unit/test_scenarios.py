@@ -21,6 +21,7 @@ from ansible_collections.twinstack.core.plugins.module_utils import (
     scenario_seen,
 )
 from ansible_collections.twinstack.core.plugins.module_utils import scenario_model as model
+from ansible_collections.twinstack.core.plugins.module_utils.verify_plan_seen import trace_id
 from ansible_collections.twinstack.core.plugins.plugin_utils import (
     report_page,
     scenario_pictures,
@@ -220,7 +221,7 @@ def test_a_trace_has_spans_of_every_service() -> None:
     ]
     assert scenario_seen.judge_trace(spans, ["gateway", "client"])[0]
     ok, detail = scenario_seen.judge_trace(spans, ["gateway", "client", "provider"])
-    assert not ok and "provider" in detail
+    assert not ok and detail.endswith("found only 1 of 2 of client, 0 of 1 of provider"), "a call on has two spans"
     assert scenario_seen.spans({"data": []}) == []
 
 
@@ -400,3 +401,9 @@ def test_lanes_lead_from_callers_to_the_called() -> None:
     step = {"tenant": "foo", "place": "outside", "hops": [{"who": "client v1"}, {"who": "provider v2"}]}
     assert scenario_pictures.lanes([step]) == ["outside", "gateway of foo", "client", "provider"]
     assert scenario_pictures.waterfall([]) == ""
+
+
+def test_every_request_has_a_trace_of_its_own_and_the_first_the_one_that_is_looked_for() -> None:
+    traces = [dict(item.headers)["traceparent"].split("-")[1] for item in asked("S3")]
+    assert len(set(traces)) == len(traces)
+    assert traces[:2] == [trace_id("cafe", family, "S3") for family in ("IPv4", "IPv6")]

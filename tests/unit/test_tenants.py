@@ -15,6 +15,7 @@ from ansible_collections.twinstack.core.plugins.plugin_utils import certificates
 from ansible_collections.twinstack.core.plugins.plugin_utils import tenants as model
 
 FOO: dict[str, Any] = {"name": "foo", "http_port": 30080, "https_port": 30443, "hosts": ["foo.example"]}
+ONLY_HERE = {"networking.istio.io/exportTo": "."}
 BAR: dict[str, Any] = {"name": "bar", "http_port": 30081}
 DATABASE: dict[str, Any] = {
     "name": "database",
@@ -108,7 +109,7 @@ def test_without_a_port_for_it_there_is_no_https() -> None:
     assert spec(found, "Gateway")["servers"] == [
         {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]}
     ]
-    assert "annotations" not in named(found, "Service")["gateway"]["metadata"]
+    assert named(found, "Service")["gateway"]["metadata"]["annotations"] == ONLY_HERE
 
 
 def test_https_uses_the_certificate_that_is_applied_beside_the_objects() -> None:
@@ -136,7 +137,7 @@ def test_https_uses_the_certificate_that_is_applied_beside_the_objects() -> None
 )
 def test_the_service_tells_a_name_that_its_certificate_is_good_for(changes: dict[str, Any], host: str | None) -> None:
     metadata = named(objects(FOO | changes), "Service")["gateway"]["metadata"]
-    assert metadata.get("annotations") == ({CERTIFICATE_HOST: host} if host else None)
+    assert metadata["annotations"] == ONLY_HERE | ({CERTIFICATE_HOST: host} if host else {})
 
 
 def test_a_load_balancer_chooses_its_own_node_ports() -> None:
