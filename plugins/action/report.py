@@ -68,6 +68,12 @@ class ActionModule(ActionBase):
         elif "report" in self._task.args:
             report = json.loads(json.dumps(self._task.args["report"]))
             report["run"] = phases(folder / "run.json", report["seconds"])
+            if "comparison" in (before := read(folder / "report.json")):
+                report["comparison"] = before["comparison"]
+        elif "comparison" in self._task.args:
+            measured = datetime.now(UTC).isoformat(timespec="seconds")
+            results = json.loads(json.dumps(self._task.args["comparison"]))
+            report = read(folder / "report.json") | {"comparison": {"measured": measured, "results": results}}
         else:
             report = read(folder / "report.json")
             report["again"] = seen_again(self._task.args["ways"], int(self._task.args["hosts"]))

@@ -21,6 +21,10 @@ options:
     description: What M(twinstack.core.scenarios) returned; the last report is written again with them.
     type: list
     elements: dict
+  comparison:
+    description: Measurements of role C(compare_dual_stack); the last report is written again with them.
+    type: list
+    elements: dict
   topology:
     description: Who called whom during O(scenarios).
     type: dict

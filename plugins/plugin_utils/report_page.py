@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 from xml.etree import ElementTree
 
-from ansible_collections.twinstack.core.plugins.plugin_utils import scenario_pictures, topology_picture
+from ansible_collections.twinstack.core.plugins.plugin_utils import comparison, scenario_pictures, topology_picture
 
 FAMILIES = ("IPv4", "IPv6")
 STYLE = """
@@ -201,6 +201,22 @@ def _images(report: Mapping[str, Any]) -> str:
     return f"<details><summary>images and digests</summary><table>{rows}</table></details>" if rows else ""
 
 
+def _comparison(found: Mapping[str, Any]) -> str:
+    """Three ways to dual stack, measured: table and plot."""
+    head = "".join(f"<th>{escape(words)}</th>" for words in ("apps", "way", *comparison.COLUMNS.values()))
+    rows = "".join(
+        f"<tr><td>{item['services']}</td><th>{escape(comparison.WAYS[item['way']])}</th>"
+        + "".join(f"<td>{item['counts'][name]}</td>" for name in comparison.COLUMNS)
+        + "</tr>"
+        for item in found["results"]
+    )
+    return (
+        f"<h2>Three ways to dual stack, compared</h2><p class=dim>What istiod sends to one proxy. "
+        f"{escape(comparison.NOTE.strip())} Measured {escape(found['measured'])}.</p>"
+        f"<table><tr>{head}</tr>{rows}</table>{comparison.plot(found['results'])}"
+    )
+
+
 def _scenarios(report: Mapping[str, Any]) -> str:
     """Scenario by scenario: a table of all, then what was sent, what came back, and what it looked like."""
     results = report.get("scenarios", [])
@@ -304,9 +320,15 @@ def page(report: Mapping[str, Any]) -> str:
             f"<details{opened}><summary><b>{escape(group)}</b> {' · '.join(scores)}</summary>{tables}</details>"
         )
     parts += [f"<p class=dim>not probed: {escape(i['group'])}: {escape(i['reason'])}</p>" for i in report["skipped"]]
+    if report.get("comparison"):
+        parts.append(_comparison(report["comparison"]))
     parts.append(_nodes(report))
     parts.append(_images(report))
     own = [{"name": f"verification: {name}", "seconds": took} for name, took in report.get("phases", {}).items()]
+    spent: dict[str, float] = {}
+    for result in results:
+        spent[str(result["id"])] = max(spent.get(str(result["id"]), 0.0), float(result["seconds"]))
+    own += [{"name": f"scenario {name}", "seconds": took} for name, took in spent.items()]
     phases = [*report.get("run", []), *own]
     if phases:
         parts.append(_times(phases))

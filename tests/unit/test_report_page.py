@@ -164,3 +164,26 @@ def test_the_verification_says_where_its_own_time_went() -> None:
         ("verification: start", "12.5 s", "50.0"),
         ("verification: probe", "3.0 s", "12.0"),
     ]
+
+
+def test_a_comparison_is_shown_and_outlives_the_next_verification(tmp_path: Path, playbook: Callable[..., Run]) -> None:
+    counts = {"bytes": 1234567, "listeners": 1, "clusters": 2, "routes": 3, "endpoints": 4, "memory": 5}
+    measured = [{"way": way, "services": 20, "counts": counts} for way in ("single", "duplicated", "dual")]
+    given = [{"report": GOOD}, {"comparison": measured}, {"report": GOOD}]
+    tasks = [{"name": "R", "twinstack.core.report": {**item, "dest": str(tmp_path)}} for item in given]
+    play = [{"name": "P", "hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}]
+    (tmp_path / "play.yml").write_text(json.dumps(play), encoding="utf-8")
+    playbook("-i", "localhost,", tmp_path / "play.yml").succeeded()
+    assert json.loads((tmp_path / "report.json").read_text())["comparison"]["results"] == measured
+    page = (tmp_path / "report.html").read_text()
+    assert "<h2>Three ways to dual stack, compared</h2>" in page and "emulated" in page
+    assert page.count("<td>1234567</td>") == 3
+    assert "<polyline" in page
+
+
+def test_every_scenario_has_its_time() -> None:
+    results = [
+        {"id": "S1", "family": family, "ok": True, "title": "t", "sent": 1, "got": 1, "seconds": took, "steps": []}
+        for family, took in (("IPv4", 2.0), ("IPv6", 4.0))
+    ]
+    assert "<td>scenario S1</td><td>4.0 s</td>" in report_page.page(GOOD | {"scenarios": results})
