@@ -144,7 +144,7 @@ def kernels() -> dict[int, list[str]]:
                 words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
             except OSError:
                 continue
-            if any(word.startswith("umid=") for word in words) and any(word.startswith("uml_dir=") for word in words):
+            if any(word.startswith("umid=") for word in words):
                 found[int(folder.name)] = words
     return found
 
@@ -162,7 +162,7 @@ def running(lab: Lab) -> dict[str, int]:
 def foreign(lab: Lab) -> list[int]:
     """Process ids of another lab's hosts."""
     ours = f"uml_dir={lab.uml_folder}/"
-    return [pid for pid, words in kernels().items() if ours not in words and words[0].endswith("kernel")]
+    return [pid for pid, words in kernels().items() if ours not in words]
 
 
 @contextmanager
