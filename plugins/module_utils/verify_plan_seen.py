@@ -149,6 +149,7 @@ def mesh_graph(scope: Scope) -> Iterator[Probe]:
 # Jobs of plugin_utils/observability.py: those that look at both families, and those that look at the family that the
 # first address of a pod or a node has.
 FAMILY_JOBS = ("node-families", "service-families")
+NODE_JOBS = ("kubelet", "pods", "felix")  # with a target on every node
 JOBS = ("proxies", "istiod", "istio-cni", "coredns", "kubelet", "pods", "felix", "api-server")
 
 
@@ -168,8 +169,11 @@ def scrape_targets(scope: Scope) -> Iterator[Probe]:
         yield from _seen(scope, "scrape-targets", family, "services", title, PROMETHEUS, _query(services), (',"1"]',))
         for job in JOBS:
             title = f"every target of {job} answers Prometheus"
-            path = _query(f'min(up{{job="{job}"}})')
-            yield from _seen(scope, "scrape-targets", family, job, title, PROMETHEUS, path, (',"1"]',))
+            query, answer = f'min(up{{job="{job}"}})', ',"1"]'
+            if job in NODE_JOBS or job == "api-server":  # so many there must be: one that is gone is not up either
+                count = len(scope.cluster.nodes if job in NODE_JOBS else scope.cluster.control_plane)
+                query, answer = f'count(up{{job="{job}"}} == 1)', f',"{count}"]'
+            yield from _seen(scope, "scrape-targets", family, job, title, PROMETHEUS, _query(query), (answer,))
 
 
 def _seen(
