@@ -169,7 +169,7 @@ def test_the_verification_says_where_its_own_time_went() -> None:
 def test_a_comparison_is_shown_and_outlives_the_next_verification(tmp_path: Path, playbook: Callable[..., Run]) -> None:
     counts = {"bytes": 1234567, "listeners": 1, "clusters": 2, "routes": 3, "endpoints": 4, "memory": 5}
     measured = [{"way": way, "services": 20, "counts": counts} for way in ("single", "duplicated", "dual")]
-    given = [{"report": GOOD}, {"comparison": measured}, {"report": GOOD}]
+    given: list[dict[str, Any]] = [{"report": GOOD}, {"comparison": measured}, {"report": GOOD}]
     tasks = [{"name": "R", "twinstack.core.report": {**item, "dest": str(tmp_path)}} for item in given]
     play = [{"name": "P", "hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}]
     (tmp_path / "play.yml").write_text(json.dumps(play), encoding="utf-8")
