@@ -22,6 +22,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "rebuild": {"type": "list", "elements": "str", "default": []},
     "verify": {"type": "bool", "default": False},
     "mirrors": {"type": "list", "elements": "str", "default": []},
+    "caches": {"type": "list", "elements": "str", "default": []},
 }
 COLLECTION = Path(__file__).resolve().parents[2]
 
@@ -52,6 +53,7 @@ class ActionModule(ActionBase):
             rebuild=given["rebuild"],
             verify=given["verify"],
             mirrors=given["mirrors"],
+            caches=given["caches"],
         )
         said: list[str] = []
 

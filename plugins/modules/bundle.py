@@ -58,6 +58,13 @@ options:
     type: list
     elements: str
     default: []
+  caches:
+    description:
+      - Caches of other machines, each a folder or URL with C(index) and C(store), that are asked what the same inputs
+        gave there. They are trusted.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     description: Says what would be made and changes nothing.

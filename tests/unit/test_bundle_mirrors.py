@@ -98,3 +98,50 @@ def test_a_build_that_gives_something_else_is_refused(tmp_path: Path) -> None:
 
 def test_nothing_is_asked_without_mirrors(tmp_path: Path) -> None:
     assert mirrors.fetch([], SHA256, tmp_path / "tool", pytest.fail) is None
+
+
+def unpinned(folder: Path, builds: list[str]) -> Engine:
+    """An engine over an image that is built from a program, neither of known hash; builds: what it had to build."""
+
+    def program(bench: Bench) -> Made:
+        builds.append("program")
+        (bench.folder / "tool").write_bytes(PROGRAM)
+        (bench.folder / "tool").chmod(0o755)
+        return Made(bench.folder / "tool")
+
+    def image(bench: Bench) -> Made:
+        builds.append("image")
+        (bench.folder / "image").write_bytes(b"image of " + bench.needs["program tool"].read_bytes())
+        return Made(bench.folder / "image", {"digest": "sha256:1"})
+
+    steps = [Step("program tool", {"a": 1}, program), Step("image tool", {"b": 2}, image, needs=("program tool",))]
+    return Engine(steps, Store(folder), print)
+
+
+def test_a_trusted_cache_saves_every_build(tmp_path: Path) -> None:
+    builds: list[str] = []
+    first = unpinned(tmp_path / "first", builds).make(["image tool"])["image tool"]
+    assert builds == ["program", "image"]
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path / "first"))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        for place in (str(tmp_path / "first"), f"http://127.0.0.1:{server.server_port}/"):
+            builds.clear()
+            engine = unpinned(tmp_path / f"of {place.replace('/', '_')}", builds)
+            engine.caches = [str(tmp_path / "none"), place]
+            entries = engine.make(["image tool", "program tool"])
+            assert builds == []
+            assert (entries["image tool"].sha256, entries["image tool"].extra) == (first.sha256, {"digest": "sha256:1"})
+            assert engine.store.path(entries["program tool"].sha256).stat().st_mode & 0o111
+        server.shutdown()
+
+
+def test_a_cache_whose_file_is_not_what_it_recorded_is_not_believed(tmp_path: Path) -> None:
+    builds: list[str] = []
+    source = unpinned(tmp_path / "first", builds)
+    entry = source.make(["program tool"])["program tool"]
+    source.store.path(entry.sha256).write_bytes(b"damaged")
+    builds.clear()
+    engine = unpinned(tmp_path / "second", builds)
+    engine.caches = [str(tmp_path / "first")]
+    assert engine.store.path(engine.make(["program tool"])["program tool"].sha256).read_bytes() == PROGRAM
+    assert builds == ["program"]

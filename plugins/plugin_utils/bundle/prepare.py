@@ -37,7 +37,8 @@ CONTROLLER = "controller"  # the group of artifacts that this machine needs
 class Settings:
     """What to prepare. groups: whose artifacts. verify: hash every file. rebuild: steps to make anew regardless.
 
-    mirrors: folders and URLs that are asked for programs before they are built.
+    mirrors: folders and URLs that are asked for programs before they are built. caches: other machines' caches, trusted,
+    that are asked for everything.
     """
 
     manifest: Path
@@ -50,6 +51,7 @@ class Settings:
     rebuild: Sequence[str] = ()
     verify: bool = False
     mirrors: Sequence[str] = ()
+    caches: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,9 @@ def prepare(settings: Settings, say: progress.Say, check: bool = False) -> Outco
         engine = Engine(steps.values(), store, say, settings.verify, settings.rebuild)
         return Outcome(engine.pending(names), before, before)
     with store.lock(say):
-        engine = Engine(steps.values(), store, say, settings.verify, settings.rebuild, settings.mirrors)
+        engine = Engine(
+            steps.values(), store, say, settings.verify, settings.rebuild, settings.mirrors, settings.caches
+        )
         entries = engine.make(names)
         if engine.built:
             shutil.rmtree(store.work / "kept", ignore_errors=True)

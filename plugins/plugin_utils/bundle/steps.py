@@ -61,11 +61,14 @@ class Engine:
         verify: bool = False,
         rebuild: Iterable[str] = (),
         mirrors: Sequence[str] = (),
+        caches: Sequence[str] = (),
     ) -> None:
         """verify: read and hash every wanted file. rebuild: names of steps to run though nothing has changed.
 
-        mirrors: folders and URLs that are asked for a file of known hash before it is built.
+        mirrors: folders and URLs that are asked for a file of known hash before it is built. caches: trusted ones that
+        are asked for what the same inputs gave there.
         """
+        self.caches = caches
         self.mirrors = mirrors
         self.steps = {step.name: step for step in steps}
         self.store = store
@@ -136,15 +139,20 @@ class Engine:
         with self.store.workspace(step.name) as folder, progress.heartbeat(step.name, self.say):
             paths = {need: self.store.path(entry.sha256) for need, entry in needs.items()}
             extras = {need: entry.extra for need, entry in needs.items()}
-            fetched = None
-            if step.sha256 and step.name not in self._rebuild:
-                fetched = mirror_files.fetch(self.mirrors, step.sha256, folder / "fetched", self.say)
-            made = Made(fetched) if fetched else step.run(Bench(folder, kept, paths, extras, self.say))
+            made = None if step.name in self._rebuild else self._fetched(step, key, folder / "fetched")
+            made = made or step.run(Bench(folder, kept, paths, extras, self.say))
             self._compare(step, made.path)
             entry = self.store.add(key, step.name, made.path, time.monotonic() - began, made.extra)
         self._rebuild.discard(step.name)
         self.built.append(step.name)
         return entry
+
+    def _fetched(self, step: Step, key: str, target: Path) -> Made | None:
+        """The step's file from elsewhere, if a mirror or a cache has it."""
+        if step.sha256 and mirror_files.fetch(self.mirrors, step.sha256, target, self.say):
+            return Made(target)
+        extra = mirror_files.take(self.caches, key, target, self.say)
+        return None if extra is None else Made(target, extra)
 
     def _compare(self, step: Step, path: Path) -> None:
         """Refuse a file that is not what the manifest pins. Raises CommandError; nothing is kept then."""
