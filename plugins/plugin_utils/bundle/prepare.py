@@ -37,8 +37,8 @@ CONTROLLER = "controller"  # the group of artifacts that this machine needs
 class Settings:
     """What to prepare. groups: whose artifacts. verify: hash every file. rebuild: steps to make anew regardless.
 
-    mirrors: folders and URLs that are asked for programs before they are built. caches: other machines' caches, trusted,
-    that are asked for everything.
+    mirrors: folders and URLs that are asked for programs before they are built. caches: other machines' caches, which
+    are trusted and asked for everything.
     """
 
     manifest: Path
