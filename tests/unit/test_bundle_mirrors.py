@@ -145,3 +145,19 @@ def test_a_cache_whose_file_is_not_what_it_recorded_is_not_believed(tmp_path: Pa
     engine.caches = [str(tmp_path / "first")]
     assert engine.store.path(engine.make(["program tool"])["program tool"].sha256).read_bytes() == PROGRAM
     assert builds == ["program"]
+
+
+def test_a_disk_image_stays_sparse(tmp_path: Path) -> None:
+    image = tmp_path / "mirror" / "disk"
+    image.parent.mkdir()
+    with image.open("wb") as file:
+        file.write(b"begin")
+        file.seek(64 << 20)
+        file.write(b"end")
+        file.truncate(80 << 20)
+    digest = hashlib.sha256(image.read_bytes()).hexdigest()
+    (image.parent / digest[:2]).mkdir()
+    image.rename(image.parent / digest[:2] / digest)
+    made = mirrors.fetch([str(image.parent)], digest, tmp_path / "disk", print)
+    assert made and made.stat().st_size == 80 << 20
+    assert made.stat().st_blocks * 512 < 8 << 20

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import http.client
 import json
-import shutil
+import os
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.progress import Say
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.store import CHUNK, sha256_of
@@ -61,15 +61,26 @@ def take(caches: Sequence[str], key: str, target: Path, say: Say) -> dict[str, A
     return None
 
 
+def _copy_sparse(source: IO[bytes], target: IO[bytes]) -> None:
+    """All bytes, with holes where there are only zeros: a disk image has gigabytes of them."""
+    while chunk := source.read(CHUNK):
+        if chunk.count(0) == len(chunk):
+            target.seek(len(chunk), os.SEEK_CUR)
+        else:
+            target.write(chunk)
+    target.truncate()
+
+
 def _copy(place: str, path: str, target: Path, say: Say) -> bool:
     """Copy a file below a folder or URL; False when it is not there, or when nobody answers, which is told."""
     source = f"{place.rstrip('/')}/{path}"
     try:
         if source.startswith(("http://", "https://")):
             with urllib.request.urlopen(source, timeout=TIMEOUT) as response, target.open("wb") as file:
-                shutil.copyfileobj(response, file, CHUNK)
+                _copy_sparse(response, file)
         else:
-            shutil.copyfile(Path(source).expanduser(), target)
+            with Path(source).expanduser().open("rb") as found, target.open("wb") as file:
+                _copy_sparse(found, file)
     except FileNotFoundError:
         return False
     except urllib.error.HTTPError as error:
