@@ -146,7 +146,7 @@ def install_packages(archive: str, missing: Sequence[dict[str, str]], record: di
             )
             if done.returncode == 0:
                 break
-            if "lock" not in done.stderr or time.monotonic() > deadline:
+            if "locked by another process" not in done.stderr or time.monotonic() > deadline:
                 raise HostStateError(f"dpkg --install: exit status {done.returncode}: {done.stderr[-2000:]}")
             time.sleep(2)  # the host's own updates are at work, or a run's dpkg that was cut off from its controller
 

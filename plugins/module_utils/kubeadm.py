@@ -6,15 +6,15 @@ its end. Without that record nothing on the host is touched: a cluster that some
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
 import os
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import TextIO
 
 RECORD = "/etc/twinstack/kubeadm.json"
 CONFIG = "/etc/twinstack/kubeadm.yaml"
@@ -142,26 +142,27 @@ def decide(record: Record | None, phase: str, config: str, foreign: Sequence[str
     return "nothing"
 
 
-def only_one(timeout: float) -> TextIO:
-    """Wait until no other kubeadm of ours works on this host: a controller that was cut off may have left one.
+@contextlib.contextmanager
+def only_one(timeout: float) -> Iterator[None]:
+    """Wait until no other run of ours uses kubeadm on this host: a controller that was cut off may have left one.
 
-    The lock ends with the file that is returned, or with this process.
+    What the record says is to be read inside, because that other run may come to its end meanwhile.
     """
     path = RECORD + ".lock"
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    stream = open(path, "w", encoding="utf-8")  # noqa: SIM115 # open for as long as the lock is to last
     deadline = time.monotonic() + timeout
-    while True:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return stream
-        except BlockingIOError as error:
-            if time.monotonic() > deadline:
-                stream.close()
-                raise KubeadmError(
-                    f"{path}: another run's kubeadm is still working after {timeout:.0f} s. Try: pgrep -a kubeadm"
-                ) from error
-            time.sleep(0.5)
+    with open(path, "w", encoding="utf-8") as stream:
+        while True:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > deadline:
+                    raise KubeadmError(
+                        f"{path}: another run's kubeadm is still working after {timeout:.0f} s. Try: pgrep -a kubeadm"
+                    ) from error
+                time.sleep(0.5)
+        yield
 
 
 def run(phase: str, config: str, ignore: Sequence[str], timeout: float) -> str:
@@ -171,7 +172,6 @@ def run(phase: str, config: str, ignore: Sequence[str], timeout: float) -> str:
         argv += ["--ignore-preflight-errors", ",".join(sorted(ignore))]
     if phase == "init":
         argv += ["--skip-token-print"]
-    lock = only_one(timeout)
     save(Record(phase, digest(config), finished=False))
     write_config(config)
     try:
@@ -186,7 +186,6 @@ def run(phase: str, config: str, ignore: Sequence[str], timeout: float) -> str:
         raise KubeadmError(f"kubeadm {phase}: exit status {done.returncode}. Try: journalctl --unit kubelet\n{words}")
     os.sync()  # what kubeadm wrote must not be lost after the record says that it ended
     save(Record(phase, digest(config), finished=True))
-    lock.close()
     return done.stdout
 
 

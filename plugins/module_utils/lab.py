@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.twinstack.core.plugins.module_utils import lab_balance
+
 NAMESPACE = "twinstack"
 BRIDGE = "br0"
 # UML backs every guest page by its own mapping; kube-apiserver alone needs more than the kernel's default of 65530.
@@ -135,34 +137,15 @@ def run(argv: Sequence[str | Path], check: bool = True) -> str:
     return done.stdout
 
 
-def kernels() -> dict[int, list[str]]:
-    """Command lines of all running user-mode kernels, by process id."""
-    found = {}
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
-            except OSError:
-                continue
-            if any(word.startswith("umid=") for word in words):
-                found[int(folder.name)] = words
-    return found
-
-
 def running(lab: Lab) -> dict[str, int]:
     """Process id of each of this lab's running hosts, by name."""
-    ours = f"uml_dir={lab.uml_folder}/"
-    return {
-        next(word[5:] for word in words if word.startswith("umid=")): pid
-        for pid, words in kernels().items()
-        if ours in words and words[0].endswith("kernel")
-    }
+    return lab_balance.hosts_of(lab.folder)
 
 
 def foreign(lab: Lab) -> list[int]:
     """Process ids of another lab's hosts."""
     ours = f"uml_dir={lab.uml_folder}/"
-    return [pid for pid, words in kernels().items() if ours not in words]
+    return [pid for pid, words in lab_balance.kernels().items() if ours not in words]
 
 
 @contextmanager

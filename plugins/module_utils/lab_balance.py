@@ -55,20 +55,28 @@ def places(
     return {name: best[place] for name, place in groups.items()}
 
 
-def hosts_of(folder: Path) -> dict[str, int]:
-    """Process id of each running kernel of the lab in this folder, by the host's name."""
-    ours = f"uml_dir={folder}/uml/".encode()
+def kernels() -> dict[int, list[str]]:
+    """Command lines of all running user-mode kernels, by process id."""
     found = {}
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
             try:
-                words = Path(entry.path, "cmdline").read_bytes().split(b"\0")
+                words = Path(entry.path, "cmdline").read_bytes().decode(errors="replace").split("\0")
             except OSError:
                 continue
-            if ours in words and words[0].endswith(b"kernel"):
-                name = next(word[5:].decode() for word in words if word.startswith(b"umid="))
-                found[name] = int(entry.name)
+            if any(word.startswith("umid=") for word in words):
+                found[int(entry.name)] = words
     return found
+
+
+def hosts_of(folder: Path) -> dict[str, int]:
+    """Process id of each running kernel of the lab in this folder, by the host's name."""
+    ours = f"uml_dir={folder}/uml/"
+    return {
+        next(word[5:] for word in words if word.startswith("umid=")): pid
+        for pid, words in kernels().items()
+        if ours in words and words[0].endswith("kernel")
+    }
 
 
 def tasks_of(pid: int) -> Iterator[int]:

@@ -154,14 +154,14 @@ def asks(
     server outside the cluster, empty = requests to it are left out.
     """
     number = 0
-    for place_in_list, one in enumerate(scenario.get("requests", [])):
+    for order, one in enumerate(scenario.get("requests", [])):
         for family in one.get("families", FAMILIES):
             tenant = tenants[str(one["tenant"])]
             place = str(one.get("from", OUTSIDE))
             headers = {str(name): str(value) for name, value in (one.get("headers") or {}).items()}
             if scenario.get("traced"):
                 # The trace that is looked for, and drawn, is that of the first request alone.
-                name = f"{scenario['id']}-{place_in_list}" if place_in_list else str(scenario["id"])
+                name = f"{scenario['id']}-{order}" if order else str(scenario["id"])
                 headers |= dict(line.split(": ", 1) for line in trace_headers(run, family, name))
             if one.get("external") and not external:
                 continue

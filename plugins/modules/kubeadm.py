@@ -72,6 +72,7 @@ ca_hashes:
   elements: str
 """
 
+import contextlib
 import difflib
 
 from ansible.module_utils.basic import AnsibleModule
@@ -101,14 +102,15 @@ def main() -> None:
                 module.exit_json(changed=False, token="", ca_hashes=[])
             token, hashes = kubeadm.create_token(module.params["ttl"])
             module.exit_json(changed=False, token=token, ca_hashes=hashes)
-        record = kubeadm.load()
-        todo = kubeadm.decide(record, phase, kubeadm.digest(config), kubeadm.foreign_state())
+        timeout = module.params["timeout"]
+        with contextlib.nullcontext() if module.check_mode else kubeadm.only_one(timeout):
+            todo = kubeadm.decide(kubeadm.load(), phase, kubeadm.digest(config), kubeadm.foreign_state())
+            if todo != "nothing" and not module.check_mode:
+                resume = kubeadm.resume_checks(phase, module.params["api_port"])
+                documents = config.replace("@TOKEN@", module.params["token"])
+                kubeadm.run(phase, documents, resume if todo == "resume" else (), timeout)
         if todo == "nothing":
             module.exit_json(changed=False, ca_digest=kubeadm.ca_digest())
-        if not module.check_mode:
-            resume = kubeadm.resume_checks(phase, module.params["api_port"])
-            documents = config.replace("@TOKEN@", module.params["token"])
-            kubeadm.run(phase, documents, resume if todo == "resume" else (), module.params["timeout"])
         module.exit_json(
             changed=True,
             ca_digest=kubeadm.ca_digest(),

@@ -97,9 +97,11 @@ def test_two_runs_of_kubeadm_do_not_work_at_once(tmp_path: Path, monkeypatch: py
     with (
         kubeadm.only_one(1),
         pytest.raises(kubeadm.KubeadmError, match=r"another run's kubeadm is still working after 0 s"),
+        kubeadm.only_one(0),
     ):
-        kubeadm.only_one(0)
-    kubeadm.only_one(0).close()
+        pass
+    with kubeadm.only_one(0):
+        pass
 
 
 def test_a_join_that_was_cut_off_after_it_joined_counts(tmp_path: Path) -> None:
