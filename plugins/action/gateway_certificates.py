@@ -23,8 +23,9 @@ class ActionModule(ActionBase):
         folder = Path(str(arguments["dest"])).expanduser()
         wanted = arguments.get("certificates") or {}
         made: list[str] = []
-        if wanted:
-            now, write = certificates.today(), not self._task.check_mode
+        removed: list[str] = []
+        now, write = certificates.today(), not self._task.check_mode
+        if wanted or (folder / f"{certificates.AUTHORITY}.crt").exists():
             authority, changed = certificates.ensure_authority(folder, str(arguments["authority"]), now, write)
             made += ["ca"] if changed else []
             try:
@@ -35,4 +36,6 @@ class ActionModule(ActionBase):
                 ]
             except ValueError as error:
                 raise AnsibleActionFail(f"certificates: {error}") from error
-        return result | {"changed": bool(made), "made": made, "authority": str(folder / "ca.crt")}
+            removed = certificates.forget(authority, folder, wanted, write)
+        told = {"made": made, "removed": removed, "authority": str(folder / "ca.crt")}
+        return result | told | {"changed": bool(made or removed)}

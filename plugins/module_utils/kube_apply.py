@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ansible_collections.twinstack.core.plugins.module_utils import kube_objects
+from ansible_collections.twinstack.core.plugins.module_utils import kube_objects, kube_ports
 from ansible_collections.twinstack.core.plugins.module_utils.kube_client import (
     CONNECTION_ERRORS,
     RefusedError,
@@ -19,6 +19,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.kube_objects import
 AT_ONCE = 8  # requests in flight; the API server's own default for a client is higher
 POLL_SECONDS = 0.5
 RETRY_SECONDS = 1.0
+ALLOCATED = "already allocated"  # a node port that another Service is about to leave
 PASSING = (409, 429, 500, 503, 504)  # answers that another try may turn into a success
 
 
@@ -75,6 +76,12 @@ def apply_all(
         return _apply_one(cluster, item, dry_run, force, deadline, kinds, spaces)
 
     kept = None
+    try:
+        outcome.failures += _make_room(cluster, wanted, part, dry_run)
+    except (RefusedError, *CONNECTION_ERRORS) as error:
+        outcome.failures.append(f"Services of the cluster could not be listed: {error}")
+    if outcome.failures:
+        return outcome
     if part:
         try:
             kept = _remember(cluster, wanted, part, dry_run)
@@ -101,6 +108,17 @@ def apply_all(
     return outcome
 
 
+def _make_room(cluster: Cluster, wanted: Sequence[Object], part: str, dry_run: bool) -> list[str]:
+    """Refuse node ports that others have before anything is applied; remove Services of the part's own past."""
+    if not any(kube_ports.node_ports(item) for item in wanted):
+        return []
+    found = kube_ports.clashes(wanted, cluster.list("v1", "Service"), part)
+    if not found.refusals:
+        for key in found.leaving:
+            cluster.delete(key, dry_run)
+    return list(found.refusals)
+
+
 def _remember(cluster: Cluster, wanted: Sequence[Object], part: str, dry_run: bool) -> Object | None:
     """Write down the kinds of what is to come, so that a run that dies forgets nothing; the record as it was before."""
     now = {(item["apiVersion"], item["kind"]) for item in wanted}
@@ -124,6 +142,7 @@ def _apply_one(
     """Apply one object; a passing refusal is tried again, in a dry run what is to come counts as there."""
     key = kube_objects.key_of(item)
     ours = (key.api_version, key.kind) in kinds
+    before: Object | None = None
     while True:
         try:
             before = cluster.get(key)
@@ -140,7 +159,10 @@ def _apply_one(
         except RefusedError as error:
             if dry_run and error.status == 404 and key.namespace in spaces:
                 return _One(key, None, item)
-            failure, passing = f"the API server refused it: {error}", error.status in PASSING
+            if dry_run and ALLOCATED in str(error):  # who has it now leaves in the same run
+                return _One(key, before, item)
+            failure = f"the API server refused it: {error}"
+            passing = error.status in PASSING or ALLOCATED in str(error)
         except CONNECTION_ERRORS as error:
             failure, passing = f"no answer of the API server: {error}", True
         if dry_run or not passing or time.monotonic() > deadline:

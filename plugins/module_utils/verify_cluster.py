@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -33,6 +34,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify_objects impo
     namespace,
     services,
 )
+from ansible_collections.twinstack.core.plugins.module_utils.verify_parse import SOCKET_FILES, SOCKETS
 from ansible_collections.twinstack.core.plugins.module_utils.verify_plan_seen import KIALI, OBSERVABILITY, PROMETHEUS
 from ansible_collections.twinstack.core.plugins.module_utils.verify_script import END_MARK, SCRIPT
 from ansible_collections.twinstack.core.plugins.module_utils.verify_topology import (
@@ -47,6 +49,13 @@ POLL_SECONDS = 0.3
 NAMESPACE_READY_SECONDS = 20.0
 CHUNK = 16384
 STDOUT, STDERR = 1, 2
+# What reads the kernel's tables in somebody else's image, in the order of likelihood.
+READERS = (
+    ["cat", *SOCKET_FILES],
+    ["python3", "-c", "import sys; [print(open(one).read(), end='') for one in sys.argv[1:]]", *SOCKET_FILES],
+    ["busybox", "cat", *SOCKET_FILES],
+)
+NO_PROGRAM = re.compile(r"not found|no such file", re.I)
 ISTIO = ("networking.istio.io", "v1")
 DEFAULT_TAG = "istio-revision-tag-default"  # the webhook that says which revision whoever names none gets
 REVISION_LABEL = "istio.io/rev"
@@ -92,7 +101,8 @@ class Api:
 
     def observe(self, own: str, name: str, problems: dict[str, str]) -> dict[str, Any]:
         """The input of `verify_observe.observe`. own: the verification's namespace; name: the cluster's, or empty."""
-        spaces = ("default", "kube-system", own, mesh_namespace(own), *((OBSERVABILITY,) if self.mesh_revision else ()))
+        meshed = (OBSERVABILITY, "istio-system") if self.mesh_revision else ()
+        spaces = ("default", "kube-system", own, mesh_namespace(own), *meshed)
         kubeadm = self._config_map("kubeadm-config", "ClusterConfiguration")
         return {
             "name": name or str((kubeadm or {}).get("clusterName") or "kubernetes"),
@@ -319,6 +329,21 @@ class Api:
         """The answer of `SCRIPT` in a pod to a batch. Raises OSError with the reason when there is no whole one."""
         command = ["sh", "-c", SCRIPT]
         return self.execute((space, pod, CONTAINER), command, text, seconds, lambda said: said.endswith(END_MARK))
+
+    def sockets(self, where: tuple[str, str, str], seconds: float) -> str:
+        """The kernel's tables of sockets in a pod's network, in the form of `SCRIPT`'s answer; empty without a reader.
+
+        where: namespace, pod and container.
+        """
+        for command in READERS:
+            try:
+                told = self.execute(where, command, "", seconds)
+            except OSError as error:
+                if NO_PROGRAM.search(str(error)):
+                    continue
+                raise
+            return "".join(f"{SOCKETS}:{line}\n" for line in told.splitlines()) + END_MARK
+        return END_MARK
 
     def execute(
         self,

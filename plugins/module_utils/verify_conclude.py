@@ -59,8 +59,12 @@ def next_command(probe: Probe, verdict: Verdict) -> str:
         "mesh-outside": f"on {probe.source}: {route}; kubectl get serviceentries -A",
         "mesh-gateway": f"istioctl analyze -A; on {probe.target}: ipvsadm -Ln; {forwarding}",
         "tenant-gateway": f"istioctl analyze -n {probe.target.rpartition('-')[0]}; on any host: ipvsadm -Ln",
+        "tenant-listens": f"let the program bind the address :: too; kubectl -n {probe.target.partition('/')[0]} logs "
+        + " -c ".join(probe.runner.split("/")[2:]),
         "mesh-metrics": "kubectl get envoyfilters -n istio-system; kubectl -n observability logs deploy/prometheus",
         "mesh-trace": "kubectl get telemetries -A; kubectl -n observability logs deploy/jaeger --tail=20",
+        "mesh-collector": "kubectl -n observability get service jaeger-collector -o yaml; "
+        "kubectl -n observability logs deploy/jaeger --tail=20",
         "mesh-graph": "kubectl -n observability logs deploy/kiali --tail=20",
         "mesh-count": f"istioctl proxy-config clusters; {REDIRECTION}{probe.source}",
         "scrape-targets": "kubectl -n observability port-forward svc/prometheus 9090, then /targets and /alerts there",

@@ -34,9 +34,9 @@ MESH_GROUPS = (
     "mesh-gateway",
 )
 # Only where tenants have gateways, and where the mesh is observed.
-TENANT_GROUPS = ("tenant-gateway",)
+TENANT_GROUPS = ("tenant-gateway", "tenant-listens")
 COUNT_GROUPS = ("mesh-count",)
-SEEN_GROUPS = ("mesh-metrics", "mesh-trace", "mesh-graph", "scrape-targets")
+SEEN_GROUPS = ("mesh-metrics", "mesh-trace", "mesh-collector", "mesh-graph", "scrape-targets")
 ALL_GROUPS = (*GROUPS, *MESH_GROUPS, *TENANT_GROUPS, *COUNT_GROUPS, *SEEN_GROUPS)  # in the order of the report
 # Groups that stand on Services: kube-proxy and DNS follow the API some moments later, so they are probed last.
 SERVICE_GROUPS = frozenset(
@@ -47,6 +47,7 @@ POD = "pod"
 PEER = "peer"
 HOST = "host"
 MESH = "mesh"
+TENANT = "tenant"  # a runner: tenant/NAMESPACE/POD/CONTAINER
 GATEWAY = "gateway"
 OUTSIDE = "outside"
 
@@ -154,6 +155,18 @@ class TenantGateway:
 
 
 @dataclass(frozen=True)
+class Workload:
+    """One pod of a tenant's Service, for all that are made alike. port: that the Service leads to in it."""
+
+    namespace: str
+    service: str
+    pod: str
+    container: str
+    node: str
+    port: int
+
+
+@dataclass(frozen=True)
 class Cluster:
     """What the API says about a cluster. Services are keyed by ``namespace/name``, agents by runner."""
 
@@ -172,6 +185,7 @@ class Cluster:
     pods_without: Mapping[tuple[str, str], tuple[str, ...]]
     versions: Mapping[str, str] = field(default_factory=dict)
     gateways: tuple[TenantGateway, ...] = ()
+    workloads: tuple[Workload, ...] = ()
     images: Mapping[str, str] = field(default_factory=dict)  # of running containers: digest by name
     mesh_revision: str = ""  # of the mesh whose proxies the mesh agents got; empty = no mesh is probed
 
@@ -214,6 +228,7 @@ class Fetch:
     contains: texts that must be in the answer, its headers included when headers is true.
     refused: the other side must break the connection off instead of answering. codes: accepted HTTP statuses.
     send: more headers; authority: PEM text of who signed the other side's certificate, empty = the cluster's CA.
+    export: the request is an empty one to a collector of traces (OTLP by gRPC).
     patient: wait long, because a request that is given up and sent again would be counted twice.
     """
 
@@ -232,6 +247,7 @@ class Fetch:
     send: tuple[str, ...] = ()
     authority: str = ""
     patient: bool = False
+    export: bool = False
 
 
 @dataclass(frozen=True)
@@ -273,7 +289,15 @@ class Redirects:
     family: str
 
 
-Action = Union[Known, Fetch, Query, Ping, Servers, NoServers, Redirects]
+@dataclass(frozen=True)
+class Listens:
+    """A program in the pod's network listens on the port in a family."""
+
+    family: str
+    port: int
+
+
+Action = Union[Known, Fetch, Query, Ping, Servers, NoServers, Redirects, Listens]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.twinstack.core.plugins.module_utils.verify_model import (
@@ -18,6 +18,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify_model import
     Pool,
     Service,
     TenantGateway,
+    Workload,
     by_family,
     endpoint,
     is_address,
@@ -29,6 +30,8 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify_objects impo
 )
 
 Json = Mapping[str, Any]
+
+PROXY = "istio-proxy"  # the mesh's own container in every pod
 
 # Calico's VXLAN modes in the words of `twinstack_encapsulation`.
 ENCAPSULATION = {"CrossSubnet": "VXLANCrossSubnet", "Always": "VXLAN", "Never": "None"}
@@ -186,6 +189,46 @@ def parse_gateway(item: Json) -> TenantGateway:
     )
 
 
+def parse_workloads(services: Iterable[Json], pods: Iterable[Json]) -> tuple[Workload, ...]:
+    """One running pod for each kind of pods behind each port of tenants' Services, gateways left out."""
+    found: dict[tuple[str, str, str, int], Workload] = {}
+    running = [
+        item
+        for item in pods
+        if item.get("status", {}).get("phase") == "Running" and not item["metadata"].get("deletionTimestamp")
+    ]
+    for service in services:
+        space, name = service["metadata"]["namespace"], service["metadata"]["name"]
+        selector = service["spec"].get("selector") or {}
+        if not selector or "istio" in selector:
+            continue
+        for pod in running:
+            labels = pod["metadata"].get("labels", {})
+            if pod["metadata"]["namespace"] != space or not selector.items() <= labels.items():
+                continue
+            kind = labels.get("pod-template-hash", pod["metadata"]["name"])
+            for container, number in _target_ports(service, pod):
+                node = pod["spec"].get("nodeName", "")
+                one = Workload(space, name, pod["metadata"]["name"], container, node, number)
+                found.setdefault((space, name, kind, number), one)
+    return tuple(found[key] for key in sorted(found))
+
+
+def _target_ports(service: Json, pod: Json) -> Iterator[tuple[str, int]]:
+    """Ports of a pod's programs that a Service leads to by TCP, each with a container that can tell of it."""
+    containers = [item for item in pod["spec"].get("containers", []) if item["name"] != PROXY]
+    named, owner = {}, {}
+    for container in containers:
+        for port in container.get("ports", []):
+            named[port.get("name")] = int(port["containerPort"])
+            owner[int(port["containerPort"])] = container["name"]
+    for port in service["spec"].get("ports", []):
+        target = port.get("targetPort", port["port"])
+        number = target if isinstance(target, int) else named.get(target)
+        if number and containers and port.get("protocol", "TCP") == "TCP":
+            yield owner.get(number, containers[0]["name"]), number
+
+
 def proxy_metrics(configuration: Json | None) -> str:
     """Where kube-proxy answers /proxyMode on its own host, from its configuration file."""
     address = str((configuration or {}).get("metricsBindAddress") or KUBE_PROXY_METRICS)
@@ -281,4 +324,5 @@ def observe(raw: Json) -> Cluster:
         images=images(raw["pods"]),
         mesh_revision=raw.get("mesh_revision", ""),
         gateways=tuple(parse_gateway(item) for item in raw.get("gateways", [])),
+        workloads=parse_workloads(raw.get("gateways", []), raw["pods"]),
     )

@@ -11,6 +11,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify_model import
     Action,
     Fetch,
     Known,
+    Listens,
     NoServers,
     Ping,
     Query,
@@ -29,6 +30,10 @@ BROKEN_OFF = (52, 55, 56)
 # What a proxy listens at for what leaves its pod and for what comes in (Istio: Application Requirements, ports).
 PROXY_PORTS = {15001: "outbound", 15006: "inbound"}
 REDIRECT = re.compile(r"(?:REDIRECT --to-ports |redirect to :)(\d+)")
+# The kernel's tables of sockets, and whether a socket of IPv6 is for IPv6 alone unless its program says otherwise.
+SOCKET_FILES = ("/proc/net/tcp", "/proc/net/tcp6", "/proc/sys/net/ipv6/bindv6only")
+SOCKETS = "sockets"
+LISTEN = "0A"  # kernel: include/net/tcp_states.h, TCP_LISTEN
 SHOWN_BODY = 120  # characters of an unexpected answer that a person gets to see
 
 
@@ -163,6 +168,8 @@ def judge(key: int, action: Action, output: Output) -> Verdict:
         return judge_ping(output.files.get(f"p{key}", []))
     if isinstance(action, Redirects):
         return judge_redirects(output.files.get(f"r{key}", []))
+    if isinstance(action, Listens):
+        return judge_listens(action, output.files)
     if isinstance(action, Servers):
         return judge_servers(action, output.table)
     if isinstance(action, NoServers):
@@ -270,6 +277,39 @@ def judge_redirects(lines: Sequence[str]) -> Verdict:
         told = next((line for line in lines if "ermission" in line or "not found" in line), "")
         return Verdict(False, f"found no rule that redirects {' and '.join(lacking)}{told and ': ' + told.strip()}")
     return Verdict(True, f"TCP is redirected to ports {', '.join(map(str, PROXY_PORTS))}")
+
+
+def listening_families(lines: Sequence[str], port: int) -> set[str]:
+    """Families in which something listens on a TCP port, by `SOCKET_FILES` of a network namespace one after the other.
+
+    A socket on ``::`` takes IPv4 too unless the namespace says otherwise; that a program has said so itself
+    (IPV6_V6ONLY) is not in these tables.
+    """
+    found = set()
+    only = bool(lines) and lines[-1].strip() == "1"
+    for line in lines:
+        words = line.split()
+        if len(words) < 4 or words[3] != LISTEN:
+            continue
+        address, _, number = words[1].rpartition(":")
+        if int(number, 16) != port:
+            continue
+        found.add("IPv4" if len(address) == 8 else "IPv6")
+        if len(address) > 8 and not only and set(address) == {"0"}:
+            found.add("IPv4")
+    return found
+
+
+def judge_listens(action: Listens, files: Mapping[str, Sequence[str]]) -> Verdict:
+    """An open port in the family. Where another family has it, that is the program's fault and not the network's."""
+    lines = files.get(SOCKETS, [])
+    if not lines:
+        return Verdict(False, "found neither cat nor python3 in the image, to read /proc/net/tcp with", skip=True)
+    found = listening_families(lines, action.port)
+    if action.family in found:
+        return Verdict(True, f"listens on port {action.port}")
+    told = f"listens on port {action.port} in {' and '.join(sorted(found))} only" if found else "listens in no family"
+    return Verdict(False, f"the program in the pod {told}; expected {action.family} too")
 
 
 def judge_servers(action: Servers, table: Table) -> Verdict:

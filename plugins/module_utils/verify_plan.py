@@ -53,11 +53,13 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify_plan_mesh im
     mesh_wire,
 )
 from ansible_collections.twinstack.core.plugins.module_utils.verify_plan_seen import (
+    mesh_collector,
     mesh_graph,
     mesh_metrics,
     mesh_trace,
     scrape_targets,
     tenant_gateway,
+    tenant_listens,
 )
 from ansible_collections.twinstack.core.plugins.module_utils.verify_scope import (
     ANY,
@@ -114,8 +116,10 @@ def plan(
         mesh_gateway,
         mesh_count,
         tenant_gateway,
+        tenant_listens,
         mesh_metrics,
         mesh_trace,
+        mesh_collector,
         mesh_graph,
         scrape_targets,
     ):

@@ -12,9 +12,11 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify_model import
     MESH,
     OUTSIDE,
     POD,
+    TENANT,
     Action,
     Fetch,
     Known,
+    Listens,
     Node,
     Probe,
     TenantGateway,
@@ -28,6 +30,9 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify_scope import
 
 OBSERVABILITY = "observability"
 PROMETHEUS, JAEGER, KIALI = ("prometheus", 9090), ("jaeger-query", 16686), ("kiali", 20001)
+COLLECTOR = ("jaeger-collector", 4317)
+# OpenTelemetry: opentelemetry/proto/collector/trace/v1/trace_service.proto
+EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 # A gateway without a route for the request: it answers itself. 200 and others are answers of what stands behind it.
 ANSWERS = frozenset({200, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 429})
 GRAPH_SECONDS = 120
@@ -89,6 +94,25 @@ def _gateway_request(gateway: TenantGateway, scheme: str, address: str, port: in
     )
 
 
+def tenant_listens(scope: Scope) -> Iterator[Probe]:
+    """A tenant's program listens in the family, told apart from a network that does not carry it.
+
+    Requests through proxies do not tell: they travel in the first family of the called pod.
+    """
+    for family in FAMILIES:
+        for one in scope.cluster.workloads:
+            yield Probe(
+                id=f"tenant-listens/{family}/{one.namespace}/{one.service}/{one.pod}/{one.port}",
+                group="tenant-listens",
+                title=f"{one.namespace}'s {one.pod} listens on port {one.port}",
+                family=family,
+                source=one.node,
+                target=f"{one.namespace}/{one.service}",
+                runner=f"{TENANT}/{one.namespace}/{one.pod}/{one.container}",
+                action=Listens(family, one.port),
+            )
+
+
 # --- what was seen ----------------------------------------------------------------------------------------------------
 
 
@@ -130,6 +154,14 @@ def mesh_trace(scope: Scope) -> Iterator[Probe]:
             yield from _seen(scope, "mesh-trace", family, node.name, title, JAEGER, path, SPANS)
 
 
+def mesh_collector(scope: Scope) -> Iterator[Probe]:
+    """Jaeger takes spans by OTLP over each family; which one a proxy sends its own by is the proxy's choice."""
+    for family in FAMILIES:
+        title = f"Jaeger takes spans by OTLP over {family}"
+        name = COLLECTOR[0]
+        yield from _seen(scope, "mesh-collector", family, name, title, COLLECTOR, EXPORT, ("grpc-status: 0",))
+
+
 def _query(text: str) -> str:
     return f"/api/v1/query?query={quote(text, safe='')}"
 
@@ -149,7 +181,8 @@ def mesh_graph(scope: Scope) -> Iterator[Probe]:
 # Jobs of plugin_utils/observability.py: those that look at both families, and those that look at the family that the
 # first address of a pod or a node has.
 FAMILY_JOBS = ("node-families", "service-families")
-NODE_JOBS = ("kubelet", "pods", "felix")  # with a target on every node
+NODE_JOBS = ("kubelet", "pods", "felix", "istio-cni")  # with a target on every node
+DNS_SERVICE, ISTIOD_SERVICES = "kube-system/kube-dns", "istio-system/istiod"
 JOBS = ("proxies", "istiod", "istio-cni", "coredns", "kubelet", "pods", "felix", "api-server")
 
 
@@ -169,11 +202,26 @@ def scrape_targets(scope: Scope) -> Iterator[Probe]:
         yield from _seen(scope, "scrape-targets", family, "services", title, PROMETHEUS, _query(services), (',"1"]',))
         for job in JOBS:
             title = f"every target of {job} answers Prometheus"
-            query, answer = f'min(up{{job="{job}"}})', ',"1"]'
-            if job in NODE_JOBS or job == "api-server":  # so many there must be: one that is gone is not up either
-                count = len(scope.cluster.nodes if job in NODE_JOBS else scope.cluster.control_plane)
+            query, answer, count = f'min(up{{job="{job}"}})', ',"1"]', _number_of_targets(scope, job)
+            if count:  # so many there must be: one that is gone is not up either
                 query, answer = f'count(up{{job="{job}"}} == 1)', f',"{count}"]'
             yield from _seen(scope, "scrape-targets", family, job, title, PROMETHEUS, _query(query), (answer,))
+
+
+def _number_of_targets(scope: Scope, job: str) -> int:
+    """How many a job must have, by the nodes and by the pods behind Services; 0 where nothing tells."""
+    if job in NODE_JOBS:
+        return len(scope.cluster.nodes)
+    if job == "api-server":
+        return len(scope.cluster.control_plane)
+    pods: set[str] = set()
+    for name, service in scope.cluster.services.items():
+        if name == DNS_SERVICE if job == "coredns" else job == "istiod" and name.startswith(ISTIOD_SERVICES):
+            counted = [
+                servers for (family, _, _), servers in service.servers.items() if family == scope.cluster.primary_family
+            ]
+            pods |= {server.rpartition(":")[0] for servers in counted for server in servers}
+    return len(pods)
 
 
 def _seen(
@@ -193,7 +241,10 @@ def _seen(
     if service is None or not nodes:
         return
     address = service.addresses.get(family, "")
-    action: Action = Fetch(url(address, port, path), contains=contains) if address else missing(f"{name}", family)
+    action: Action = missing(f"{name}", family)
+    if address:
+        export = place == COLLECTOR
+        action = Fetch(url(address, port, path), contains=contains, headers=export, export=export)
     if not any(scope.agent(MESH, node.name).running for node in nodes):
         action = Known(False, "not tried: no pod in the mesh runs")
     source = next((node for node in nodes if scope.agent(POD, node.name).running), nodes[0])

@@ -21,6 +21,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify_model import
     POD,
     SEEN_GROUPS,
     SERVICE_GROUPS,
+    TENANT,
     Cluster,
     Known,
     Outside,
@@ -134,6 +135,9 @@ def _probe(api: Api, settings: Settings, clock: Clock) -> tuple[Plan, dict[str, 
         def execute(runner: str, text: str) -> str:
             if runner == OUTSIDE:
                 return run_outside(prefix or (), text, BATCH_SECONDS)
+            if runner.startswith(f"{TENANT}/"):
+                _, space, pod, container = runner.split("/")
+                return api.sockets((space, pod, container), BATCH_SECONDS)
             agent = agents[runner]
             return api.run(agent.namespace or settings.namespace, agent.name, text, BATCH_SECONDS)
 

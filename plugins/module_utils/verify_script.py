@@ -53,6 +53,7 @@ done <in
 token=$(cat @ACCOUNT@/token 2>/dev/null)
 sed -n 's/^C //p' in | sed "s|@TOKEN@|$token|" >config
 printf msg= >large
+head -c 5 /dev/zero >export
 head -c @LARGE@ /dev/zero | tr '\000' a >>large
 export LC_ALL=C RES_OPTIONS='timeout:1 attempts:2'
 if [ -s config ]; then
@@ -146,6 +147,10 @@ def curl_config(key: int, fetch: Fetch) -> list[str]:
     if fetch.large:
         lines += ['data-binary = "@large"', 'header = "Expect:"']
         lines[2] = 'output = "/dev/null"'
+    if fetch.export:
+        # A gRPC message without a byte in it: one byte for no compression, four for its length (grpc: PROTOCOL-HTTP2).
+        lines += ['data-binary = "@export"', 'header = "Content-Type: application/grpc"', 'header = "TE: trailers"']
+        lines.append("http2-prior-knowledge")
     if fetch.headers:
         lines.append("include")
     if fetch.connect_to:

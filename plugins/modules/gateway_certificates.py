@@ -11,6 +11,7 @@ version_added: 0.1.0
 description:
   - Makes a certificate authority (C(ca.crt), C(ca.key)) and a certificate for each name (C(NAME.crt), C(NAME.key)) in a
     folder on the controller, readable for its owner alone.
+  - Certificates of the same authority under other names, and their keys, are removed.
   - A certificate is made again when its hosts change, when another authority signed it, and 30 days before it ends.
 options:
   dest:
@@ -45,6 +46,11 @@ EXAMPLES = r"""
 RETURN = r"""
 made:
   description: Names of what was made, C(ca) for the authority.
+  returned: success
+  type: list
+  elements: str
+removed:
+  description: Names of what was removed.
   returned: success
   type: list
   elements: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -91,6 +91,25 @@ def ensure_certificate(
     )
     _write(paths, certificate, key)
     return True
+
+
+def forget(authority: Pair | None, folder: Path, keep: Collection[str], write: bool = True) -> list[str]:
+    """Remove certificates that the authority signed and nobody wants any more, with their keys; their names.
+
+    What somebody else signed is somebody else's.
+    """
+    gone = []
+    for path in sorted(folder.glob("*.crt")):
+        found = _read(path, path.with_suffix(".key"))
+        if path.stem in (AUTHORITY, *keep) or not authority or not found:
+            continue
+        if not _signed_by(found.certificate, authority.certificate):
+            continue
+        gone.append(path.stem)
+        if write:
+            path.with_suffix(".key").unlink()
+            path.unlink()
+    return gone
 
 
 def problems(certificate: bytes, key: bytes, hosts: Sequence[str], now: datetime) -> list[tuple[str, str, str]]:

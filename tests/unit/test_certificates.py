@@ -294,6 +294,25 @@ def test_the_action_makes_what_is_lacking_and_shows_no_key(tmp_path: Path, make:
             assert line not in told + done + again
 
 
+def test_the_action_removes_what_nobody_wants_any_more_and_leaves_what_is_not_its_own(
+    tmp_path: Path, make: Callable[..., Run]
+) -> None:
+    folder = tmp_path / "gateways"
+    make({"foo": HOSTS, "bar": ["bar.example"]}).succeeded()
+    pair(tmp_path / "elsewhere", HOSTS)
+    for suffix in (".crt", ".key"):
+        (folder / f"users{suffix}").write_bytes((tmp_path / "elsewhere" / f"foo{suffix}").read_bytes())
+    theirs = {"users.crt", "users.key"}
+    told = make({"foo": HOSTS}, "--check", "-vvv").succeeded().output
+    assert "changed=1" in told
+    assert content(folder).keys() == FILES | theirs | {"bar.crt", "bar.key"}
+    assert "changed=1" in make({"foo": HOSTS}).succeeded().output
+    assert content(folder).keys() == FILES | theirs
+    assert "changed=0" in make({"foo": HOSTS}).succeeded().output
+    make({}).succeeded()
+    assert content(folder).keys() == {"ca.crt", "ca.key"} | theirs
+
+
 def test_the_action_without_certificates_makes_no_authority(tmp_path: Path, make: Callable[..., Run]) -> None:
     assert "changed=0" in make({}).succeeded().output
     assert not (tmp_path / "gateways").exists()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from ansible_collections.twinstack.core.plugins.module_utils import (
     verify_objects,
+    verify_parse,
     verify_plan_mesh,
     verify_plan_seen,
 )
@@ -21,6 +22,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify_model import
     TENANT_GROUPS,
     Fetch,
     Known,
+    Listens,
     Outside,
     Redirects,
     Verdict,
@@ -31,7 +33,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify_plan import 
 from ansible_collections.twinstack.core.plugins.module_utils.verify_scope import Plan
 from ansible_collections.twinstack.core.plugins.module_utils.verify_script import batch, curl_config
 
-from tests.unit.verify_samples import CLUSTER_IPS, NAMESPACE, NODES, pod, raw_cluster, service
+from tests.unit.verify_samples import CLUSTER_IPS, NAMESPACE, NODES, piece, pod, raw_cluster, service
 
 LAB = Outside({"IPv4": "10.66.0.1", "IPv6": "fd66::1"}, 40000)
 SPACE = verify_objects.mesh_namespace(NAMESPACE)
@@ -164,7 +166,9 @@ def test_every_group_names_a_next_command() -> None:
 def raw_observed() -> dict[str, Any]:
     """The mesh with two tenants, one of them with HTTPS, and Prometheus, Jaeger and Kiali."""
     raw = raw_mesh()
-    for number, (name, port) in enumerate((("prometheus", 9090), ("jaeger-query", 16686), ("kiali", 20001))):
+    for number, (name, port) in enumerate(
+        (("prometheus", 9090), ("jaeger-query", 16686), ("kiali", 20001), ("jaeger-collector", 4317))
+    ):
         ports = [{"name": "http", "port": port, "protocol": "TCP"}]
         raw["services"].append(service(name, "observability", [f"10.96.8.{number}", f"fd66:96::80{number}"], ports))
     http = {"name": "http", "port": 80, "nodePort": 30080}
@@ -172,7 +176,18 @@ def raw_observed() -> dict[str, Any]:
     foo = service("gateway", "foo", ["10.96.7.1", "fd66:96::701"], [http, https]) | {"certificate": "PEM\n"}
     foo["metadata"]["annotations"] = {"twinstack.core/certificate-host": "foo.example"}
     bar = service("gateway", "bar", ["10.96.7.2", "fd66:96::702"], [http | {"nodePort": 30081}]) | {"certificate": ""}
-    return raw | {"gateways": [foo, bar]}
+    shop = service("shop", "foo", ["10.96.7.3", "fd66:96::703"], [{"name": "http", "port": 80, "targetPort": "web"}])
+    shop["spec"]["selector"] = {"app": "shop"}
+    for number in (1, 2):
+        item = pod("pod", "worker1", 2)
+        item["metadata"] = {
+            "name": f"shop-v1-{number}",
+            "namespace": "foo",
+            "labels": {"app": "shop", "pod-template-hash": "v1"},
+        }
+        item["spec"]["containers"] = [{"name": "web", "image": "x", "ports": [{"name": "web", "containerPort": 8081}]}]
+        raw["pods"].append(item)
+    return raw | {"gateways": [foo, bar, shop | {"certificate": ""}]}
 
 
 def observed(outside: Outside | None = LAB) -> Plan:
@@ -190,6 +205,10 @@ def test_tenants_and_what_was_seen_are_probed_alike_in_both_families() -> None:
         assert isinstance(probe.action, Fetch)
         assert "max-time = 30" in curl_config(1, probe.action)
     for probe in todo:
+        if isinstance(probe.action, Listens):
+            assert probe.action == Listens(probe.family, 8081)
+            assert probe.runner == "tenant/foo/shop-v1-1/web"  # one of those that are made alike
+            continue
         assert isinstance(probe.action, Fetch)
         assert ("[" in probe.action.url + probe.action.connect_to) is (probe.family == "IPv6"), probe.id
 
@@ -217,7 +236,7 @@ def test_https_is_checked_against_the_tenants_own_certificate() -> None:
 def test_only_this_verifications_own_traffic_counts() -> None:
     """What an earlier run left in Prometheus, Jaeger or Kiali is no proof."""
     other = plan(observe(raw_observed()), NAMESPACE, 18080, "", LAB, "cafe0002")
-    groups = set(SEEN_GROUPS) - {"scrape-targets"}  # which are what they are at the moment
+    groups = set(SEEN_GROUPS) - {"scrape-targets", "mesh-collector"}  # which are what they are at the moment
     mine = {probe.id: probe.action for probe in observed().probes if probe.group in groups}
     theirs = {probe.id: probe.action for probe in other.probes if probe.group in groups}
     assert set(mine) == set(theirs)
@@ -254,3 +273,72 @@ def test_an_answer_of_a_gateway_without_routes_is_an_answer() -> None:
 def test_next_commands_of_tenants_and_what_was_seen() -> None:
     for probe in observed().probes:
         assert next_command(probe, Verdict(False, "x"))
+
+
+SOCKET = "   0: {address}:{port:04X} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000 65534 0 1 1"
+ANY4, ANY6 = "0" * 8, "0" * 32
+
+
+@pytest.mark.parametrize(
+    ("sockets", "only", "families"),
+    [
+        ({"tcp": [(ANY4, 8081, "0A")]}, "0", {"IPv4"}),
+        ({"tcp6": [(ANY6, 8081, "0A")]}, "0", {"IPv4", "IPv6"}),
+        ({"tcp6": [(ANY6, 8081, "0A")]}, "1", {"IPv6"}),
+        ({"tcp6": [("B80D01200000000067452301EFCDAB89", 8081, "0A")]}, "0", {"IPv6"}),
+        ({"tcp": [(ANY4, 8081, "0A")], "tcp6": [(ANY6, 8081, "0A")]}, "1", {"IPv4", "IPv6"}),
+        ({"tcp": [(ANY4, 8080, "0A")], "tcp6": [(ANY6, 8081, "01")]}, "0", set()),
+    ],
+)
+def test_a_program_of_one_family_is_told_by_the_kernels_tables(
+    sockets: dict[str, list[tuple[str, int, str]]], only: str, families: set[str]
+) -> None:
+    """F38: a program on 0.0.0.0 is the program's fault, not the network's."""
+    lines = []
+    for name in ("tcp", "tcp6"):
+        lines.append("  sl  local_address rem_address   st")
+        for address, port, state in sockets.get(name, []):
+            lines.append(SOCKET.format(address=address, port=port, state=state))
+    lines.append(only)
+    assert verify_parse.listening_families(lines, 8081) == families
+    for family in FAMILIES:
+        verdict = verify_parse.judge_listens(Listens(family, 8081), {verify_parse.SOCKETS: lines})
+        assert verdict.ok is (family in families)
+        if families and family not in families:
+            (other,) = families
+            assert f"listens on port 8081 in {other} only" in verdict.detail
+
+
+def test_a_pod_whose_tables_cannot_be_read_is_skipped_and_said_to_be() -> None:
+    assert verify_parse.judge_listens(Listens("IPv6", 80), {}).skip
+
+
+def test_the_collector_is_asked_by_an_empty_message_of_grpc() -> None:
+    probe = next(probe for probe in observed().probes if probe.group == "mesh-collector" and probe.family == "IPv6")
+    assert isinstance(probe.action, Fetch)
+    text = batch({7: probe.action})
+    assert "C http2-prior-knowledge" in text and 'C data-binary = "@export"' in text and "C include" in text
+    assert judge_fetch(probe.action, ANSWERED, ["HTTP/2 200", "grpc-status: 0"], {}).ok
+    assert not judge_fetch(probe.action, ANSWERED, ["HTTP/2 200", "grpc-status: 12"], {}).ok
+
+
+def test_so_many_targets_as_there_are_pods_must_answer() -> None:
+    raw = raw_observed()
+    raw["services"].append(
+        service("istiod-stable", "istio-system", ["10.96.6.1"], [{"name": "https-dns", "port": 15012}])
+    )
+    raw["slices"].append(
+        piece("istiod-stable", "istio-system", ["10.244.2.9", "10.244.3.9"], [("https-dns", 15012, "TCP")])
+    )
+    todo = plan(observe(raw), NAMESPACE, 18080, "", LAB, "cafe0001").probes
+    wanted = {
+        probe.target: probe.action.contains[0]
+        for probe in todo
+        if probe.group == "scrape-targets" and probe.family == "IPv6" and isinstance(probe.action, Fetch)
+    }
+    assert (wanted["istiod"], wanted["coredns"], wanted["istio-cni"], wanted["api-server"]) == (
+        ',"2"]',
+        ',"2"]',
+        ',"3"]',
+        ',"1"]',
+    )

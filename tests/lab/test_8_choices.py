@@ -1,0 +1,261 @@
+"""What a tenant may choose: hosts outside by name, a certificate, plain text, a load balancer. And how pods enter."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.twinstack.core.plugins.plugin_utils import certificates
+
+from tests.lab.conftest import REPO, Lab
+from tests.lab.test_6_demo import TENANTS
+
+Until = Callable[..., None]
+FOO, BAR = TENANTS
+OUTSIDE = ["nsenter", "--net=/run/netns/twinstack"]
+HTTP, HTTPS = 18099, 18443
+HOST_ADDRESSES = ("10.66.0.1", "fd66::1")  # the lab's machine, as its hosts see it
+NAMES = {
+    "four.example": HOST_ADDRESSES[:1],
+    "six.example": HOST_ADDRESSES[1:],
+    "both.example": HOST_ADDRESSES,
+    "other.example": HOST_ADDRESSES,
+}
+BALANCED = ("10.66.0.200", "fd66::200")  # what a load balancer would give; of the lab's own networks, and nobody's
+SECURED = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "runAsNonRoot": True,
+    "runAsUser": 65534,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def with_the_mesh(lab: Lab) -> Iterator[None]:
+    """Runs of this module install the mesh and its tenants, unless they are there."""
+    lab.mesh = True
+    lab.play("site.yml", "--skip-tags", "verify", timeout=1800)
+    yield
+    lab.mesh = False
+
+
+def start(lab: Lab, name: str, node: str = "", meshed: bool = True) -> None:
+    """A pod of tenant foo that sleeps and has curl."""
+    container = {
+        "name": "web",
+        "image": "registry.k8s.io/e2e-test-images/agnhost:2.66.1",
+        "imagePullPolicy": "IfNotPresent",
+        "args": ["netexec", "--http-port=8080", "--udp-port=-1"],
+        "securityContext": SECURED,
+    }
+    spec: dict[str, Any] = {"containers": [container], "terminationGracePeriodSeconds": 1}
+    if node:
+        spec["nodeName"] = node
+    labels = {"app": name, "sidecar.istio.io/inject": str(meshed).lower()}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": spec}
+    lab.kubectl(f"-n foo apply -f - <<'END'\n{json.dumps(pod)}\nEND")
+
+
+def stop(lab: Lab, name: str) -> None:
+    """Remove it, if it is there."""
+    lab.kubectl(f"-n foo delete pod {name} --ignore-not-found --force --grace-period=0")
+
+
+def ready(lab: Lab, name: str) -> bool:
+    """Whether every container of the pod is ready."""
+    path = 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'
+    return lab.kubectl(f"-n foo get pod {name} -o '{path}'").strip() == "True"
+
+
+def asks(lab: Lab, pod: str, *words: str) -> str:
+    """What curl prints in a pod of tenant foo; nothing when it does not come through."""
+    return lab.kubectl(f"-n foo exec {pod} -c web -- curl -sSgk --max-time 4 {' '.join(words)} 2>/dev/null || true")
+
+
+def pair(folder: Path, *names: str) -> tuple[Path, Path, Path]:
+    """A certificate for these names and its key, and the authority's certificate."""
+    now = datetime.now(UTC)
+    authority, _changed = certificates.ensure_authority(folder, "A site's own authority", now)
+    certificates.ensure_certificate(authority, folder, "own", names, now)
+    return folder / "own.crt", folder / "own.key", folder / f"{certificates.AUTHORITY}.crt"
+
+
+@pytest.fixture
+def outside_server(tmp_path: Path) -> Iterator[None]:
+    """A web server of the lab's own machine, outside the cluster, on both of its addresses."""
+    cert, key, _authority = pair(tmp_path, *NAMES)
+    script = str(REPO / "tests/lab/outside_server.py")
+    command = [*OUTSIDE, sys.executable, script, str(HTTP), str(HTTPS), str(cert), str(key)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        yield
+        server.kill()
+
+
+@pytest.fixture
+def names_outside(lab: Lab) -> Iterator[None]:
+    """The cluster's DNS knows the names of the hosts outside, as a site's own DNS would."""
+    config = json.loads(lab.kubectl("-n kube-system get configmap coredns -o json"))["data"]["Corefile"]
+    lines = "".join(f"        {address} {name}\n" for name, addresses in NAMES.items() for address in addresses)
+    changed = config.replace(".:53 {\n", f".:53 {{\n    hosts {{\n{lines}        fallthrough\n    }}\n", 1)
+    assert changed != config
+
+    def write(text: str) -> None:
+        patch = json.dumps({"data": {"Corefile": text}})
+        lab.kubectl(
+            f"-n kube-system patch configmap coredns --type merge --patch-file /dev/stdin <<'END'\n{patch}\nEND"
+        )
+        lab.kubectl("-n kube-system rollout restart deployment coredns")
+        lab.kubectl("-n kube-system rollout status deployment coredns --timeout=100s")
+
+    write(changed)
+    yield
+    write(config)
+
+
+def test_a_tenant_reaches_only_the_hosts_outside_that_it_names(
+    lab: Lab, outside_server: None, names_outside: None, until: Until
+) -> None:
+    """By literal address, and by name in IPv4, in IPv6 and in both, by HTTP and by TLS; nothing before it is named."""
+    start(lab, "caller")
+    until(lambda: ready(lab, "caller"), 120, "the caller")
+    by_address = [f"http://{'[' + address + ']' if ':' in address else address}:{HTTP}/" for address in HOST_ADDRESSES]
+    # The last one: both families are there, and the caller wants one of them.
+    by_name: list[tuple[str, ...]] = [(f"http://{name}:{HTTP}/",) for name in NAMES if name != "other.example"]
+    by_name += [(f"https://{name}:{HTTPS}/",) for name in NAMES if name != "other.example"]
+    by_name += [(f"http://both.example:{HTTP}/", way) for way in ("-4", "-6")]
+    by_name += [(f"https://both.example:{HTTPS}/", way) for way in ("-4", "-6")]
+
+    def answers(url: str, *more: str) -> bool:
+        return "from outside" in asks(lab, "caller", *more, url)
+
+    plain = [{"number": HTTP, "protocol": "HTTP"}]
+    both = [*plain, {"number": HTTPS, "protocol": "TLS"}]
+    literal = [
+        {"name": "only-ipv4", "hosts": ["rack-four.example"], "addresses": [HOST_ADDRESSES[0]], "ports": plain},
+        {"name": "only-ipv6", "hosts": ["rack-six.example"], "addresses": [HOST_ADDRESSES[1]], "ports": plain},
+    ]
+    named = [
+        {"name": name.partition(".")[0], "hosts": [name], "ports": both} for name in NAMES if name != "other.example"
+    ]
+
+    def named_by(external: list[dict[str, Any]]) -> None:
+        given = {"twinstack_tenants": [{**FOO, "external": external}, BAR], "scenarios_run": []}
+        lab.play("playbooks/tenants.yml", "-e", json.dumps(given))
+
+    try:
+        assert [url for url in by_address if answers(url)] == []
+        assert [words for words in by_name if answers(*words)] == []
+        named_by(literal)
+        until(lambda: all(answers(url) for url in by_address), 30, "hosts outside by their addresses")
+        named_by(named)
+        for words in by_name:
+            until(lambda words=words: answers(*words), 30, f"a host outside by name: {words}")
+        told = [asks(lab, "caller", f"http://{name}:{HTTP}/").split()[-1] for name in ("four.example", "six.example")]
+        assert [ipaddress.ip_address(address).version for address in told] == [4, 6], "the family on the wire"
+        assert "from outside" not in asks(lab, "caller", f"http://other.example:{HTTP + 1}/")
+    finally:
+        lab.play("playbooks/tenants.yml")
+        stop(lab, "caller")
+
+
+def test_a_tenant_has_its_own_certificate_takes_plain_text_and_stands_behind_a_load_balancer(
+    lab: Lab, tmp_path: Path, until: Until
+) -> None:
+    """What gives a Service its addresses is the site's; here the test writes them, and the hosts do the rest."""
+    cert, key, authority = pair(tmp_path, "shop.example")
+    own = {"hosts": ["shop.example"], "certificate": {"cert": str(cert), "key": str(key)}}
+    chosen = {**FOO, **own, "mtls_mode": "PERMISSIVE", "service_type": "LoadBalancer"}
+    start(lab, "plain", meshed=False)
+    until(lambda: ready(lab, "plain"), 60, "a pod outside the mesh")
+    addresses = json.loads(lab.kubectl("-n foo get service foo -o json"))["spec"]["clusterIPs"]
+    urls = [f"http://{'[' + address + ']' if ':' in address else address}/" for address in addresses]
+
+    def codes() -> list[str]:
+        return [asks(lab, "plain", "-o /dev/null -w %{http_code}", url).strip()[-3:] for url in urls]
+
+    def routes(verb: str) -> None:
+        for address, via in zip(BALANCED, ("10.66.0.12", "fd66::12"), strict=True):
+            family = "-6" if ":" in address else "-4"
+            subprocess.run([*OUTSIDE, "ip", family, "route", verb, address, "via", via], check=True)
+
+    def balanced() -> list[str]:
+        found = []
+        for address in BALANCED:
+            place = f"[{address}]" if ":" in address else address
+            command = [
+                "curl",
+                "-sS",
+                "--max-time",
+                "4",
+                "--cacert",
+                str(authority),
+                "-o",
+                "/dev/null",
+                "-w",
+                "%{http_code}",
+            ]
+            command += ["--resolve", f"shop.example:443:{place}", "https://shop.example/foo"]
+            done = subprocess.run([*OUTSIDE, *command], capture_output=True, text=True, check=False)
+            found.append(done.stdout)
+        return found
+
+    assert codes() == ["000", "000"], "plain text is refused in both families"
+    routes("add")
+    try:
+        given = {"twinstack_tenants": [chosen, BAR], "scenarios_run": []}
+        lab.play("playbooks/tenants.yml", "-e", json.dumps(given))
+        until(lambda: codes() == ["200", "200"], 40, "plain text in both families")
+        status = {"status": {"loadBalancer": {"ingress": [{"ip": address} for address in BALANCED]}}}
+        lab.kubectl(f"-n foo patch service gateway --subresource=status --type merge -p '{json.dumps(status)}'")
+        until(lambda: balanced() == ["200", "200"], 40, "the load balancer's addresses by the tenant's certificate")
+        lab.play("playbooks/verify.yml", "-e", json.dumps(given))
+        assert lab.failed() == []
+        assert lab.changed(lab.play("playbooks/tenants.yml", "-e", json.dumps(given))) == {}
+    finally:
+        routes("del")
+        lab.play("playbooks/tenants.yml")
+        until(lambda: codes() == ["000", "000"], 40, "plain text is refused again")
+        stop(lab, "plain")
+
+
+def test_a_pod_does_not_start_outside_the_mesh_while_istio_cni_is_away(lab: Lab, until: Until) -> None:
+    nowhere = {"spec": {"template": {"spec": {"nodeSelector": {"twinstack.core/nowhere": "true"}}}}}
+    daemon_set = "-n istio-system patch daemonset istio-cni-node"
+    lab.kubectl(f"{daemon_set} --type merge -p '{json.dumps(nowhere)}'")
+    try:
+        pods = "-n istio-system get pods -l k8s-app=istio-cni-node -o name"
+        until(lambda: not lab.kubectl(pods).strip(), 90, "no istio-cni any more")
+        start(lab, "early", node="worker2")
+        until(lambda: "early" in lab.kubectl("-n foo get pods -o name"), 10, "the pod")
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            state = json.loads(lab.kubectl("-n foo get pod early -o json"))["status"]
+            running = [item for item in state.get("containerStatuses", []) if "running" in item["state"]]
+            assert not running, f"{running[0]['name']} runs without the mesh's rules"
+            time.sleep(2)
+    finally:
+        path = [{"op": "remove", "path": "/spec/template/spec/nodeSelector/twinstack.core~1nowhere"}]
+        lab.kubectl(f"{daemon_set} --type json -p '{json.dumps(path)}'")
+    lab.kubectl("-n istio-system rollout status daemonset istio-cni-node --timeout=120s")
+    until(lambda: ready(lab, "early"), 180, "the pod, once istio-cni is there")
+    stop(lab, "early")
+
+
+def test_istio_cni_stays_in_the_chain_when_calico_writes_its_file_anew(lab: Lab, until: Until) -> None:
+    """calico-node dies and its first container writes the file as if nobody else were in it."""
+    chain = "cat /etc/cni/net.d/10-calico.conflist"
+    lab.kubectl("-n kube-system delete pod -l k8s-app=calico-node --wait")
+    lab.kubectl("-n kube-system rollout status daemonset calico-node --timeout=180s")
+    for host in ("cp1", "worker1", "worker2"):
+        until(lambda host=host: "istio-cni" in lab.shell(host, chain), 60, f"istio-cni in {host}'s chain")
+    lab.play("playbooks/verify.yml")
+    assert lab.failed() == []

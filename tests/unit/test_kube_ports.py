@@ -1,0 +1,81 @@
+"""Node ports that others hold: refused before anything is applied, or made free where that is the part's own affair."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.twinstack.core.plugins.module_utils import kube_apply, kube_client, kube_ports
+from ansible_collections.twinstack.core.plugins.module_utils.kube_objects import PART_LABEL, Key
+
+from tests.unit.kube_server import api_server
+
+
+def service(space: str, *ports: int, part: str = "", name: str = "gateway", protocol: str = "TCP") -> dict[str, Any]:
+    """A Service with node ports."""
+    listed = [{"name": f"p{port}", "port": port, "nodePort": port, "protocol": protocol} for port in ports]
+    metadata: dict[str, Any] = {"name": name, "namespace": space}
+    if part:
+        metadata["labels"] = {PART_LABEL: part}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"ports": listed}}
+
+
+def key(space: str) -> Key:
+    return Key("v1", "Service", space, "gateway")
+
+
+def test_a_port_of_somebody_elses_service_is_refused_with_its_name() -> None:
+    found = kube_ports.clashes([service("foo", 30080, 30443)], [service("shop", 30443, name="web")], "tenants")
+    assert found.refusals == (
+        "Service foo/gateway: found node port 30443 taken by Service shop/web; expected a free one",
+    )
+
+
+def test_what_is_its_own_or_of_another_protocol_or_free_is_no_clash() -> None:
+    there = [service("foo", 30080), service("udp", 30443, protocol="UDP"), {"kind": "ConfigMap", "metadata": {}}]
+    assert kube_ports.clashes([service("foo", 30080, 30443)], there, "tenants") == kube_ports.Clashes()
+
+
+def test_who_leaves_the_part_makes_room() -> None:
+    there = [service("foo", 30080, part="tenants"), service("bar", 30081, part="other")]
+    found = kube_ports.clashes([service("renamed", 30080)], there, "tenants")
+    assert found == kube_ports.Clashes((), (key("foo"),))
+    assert kube_ports.clashes([service("renamed", 30081)], there, "tenants").refusals
+
+
+@pytest.mark.parametrize(("bar", "exchange"), [(30082, False), (30080, True)])
+def test_a_port_that_another_one_moves_away_from_is_free_unless_it_is_an_exchange(bar: int, exchange: bool) -> None:
+    there = [service("foo", 30080, part="tenants"), service("bar", 30081, part="tenants")]
+    found = kube_ports.clashes([service("foo", 30081), service("bar", bar)], there, "tenants")
+    assert bool(found.refusals) is exchange and found.leaving == ()
+    if exchange:
+        assert "found its node port to be exchanged with Service bar/gateway" in found.refusals[0]
+
+
+def test_nothing_is_applied_when_a_port_is_taken(tmp_path: Path) -> None:
+    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "foo"}}
+    with api_server(tmp_path) as (state, kubeconfig):
+        state.kinds["v1"]["Service"] = ("services", True)
+        client = kube_client.Client(str(kubeconfig), None, "test")
+
+        def apply(*objects: dict[str, Any], part: str = "tenants", dry: bool = False) -> kube_apply.Outcome:
+            return kube_apply.apply_all(client, list(objects), part, dry, True, time.monotonic() + 5)
+
+        apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system"}}, part="")
+        apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}, part="")
+        apply(service("shop", 30080), part="")
+        before = list(state.log)
+        for dry in (True, False):
+            assert "taken by Service shop/gateway" in apply(space, service("foo", 30080), dry=dry).failures[0]
+        assert state.log == before
+        assert apply(space, service("foo", 30081)).failures == []
+        renamed = [space | {"metadata": {"name": "new"}}, service("new", 30081)]
+        told = apply(*renamed, dry=True)
+        assert told.failures == []
+        state.log.clear()
+        assert apply(*renamed).failures == []
+        removed = state.log.index("DELETE /api/v1/namespaces/foo/services/gateway")
+        made = state.log.index("PATCH /api/v1/namespaces/new/services/gateway")
+        assert removed < made
