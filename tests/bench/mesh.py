@@ -3,7 +3,7 @@
 A client on one worker asks a server on the other by its Service's address, from sidecar to sidecar in one namespace and
 without any proxy in the other. Ways and families take turns, round by round, so that what else the hosts do meets all
 of them alike; the figures are medians of the rounds. Prints JSON and writes artifacts/bench_mesh.json. The lab with
-everything must be up: `make lab`.
+everything must be up (`make lab`): PYTHONPATH=collections .venv/bin/python tests/bench/mesh.py
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ CLIENT_NODE, SERVER_NODE = "worker1", "worker2"
 
 
 def image(name: str) -> str:
-    """A bundle's image by the beginning of its name."""
-    return next(one for one in bundle_index.read(ARTIFACTS) if one.startswith(f"{name}:"))
+    """Name with tag of a bundle's image."""
+    sets = [item["images"] for item in bundle_index.read(ARTIFACTS).values() if item["kind"] == "image_set"]
+    return next(str(one["name"]) for images in sets for one in images if one["name"].startswith(f"{name}:"))
 
 
 def deployment(space: str, name: str, node: str) -> dict[str, Any]:
@@ -93,10 +94,8 @@ def measure() -> dict[str, dict[str, Any]]:
     """Medians by way and family, with every round's requests a second."""
     urls: dict[tuple[str, str], str] = {}
     for way in WAYS:
-        addresses = json.loads(kubectl("-n", f"bench-{way}", "get", "service", "server", "-o", "json"))["spec"][
-            "clusterIPs"
-        ]
-        for address in addresses:
+        service = json.loads(kubectl("-n", f"bench-{way}", "get", "service", "server", "-o", "json"))
+        for address in service["spec"]["clusterIPs"]:
             family = "IPv6" if ":" in address else "IPv4"
             urls[way, family] = f"http://{'[' + address + ']' if ':' in address else address}/"
     for (way, _), url in urls.items():
