@@ -96,6 +96,7 @@ class Api:
         websocket.setdefaulttimeout(REQUEST_SECONDS[1])
         self.mesh_revision = ""  # what find_mesh found
         self._gateways: list[dict[str, Any]] = []  # the same: read once, the verification looks every half second
+        self._tenant_services: list[dict[str, Any]] = []  # all that are in tenants' namespaces
 
     # --- read ---------------------------------------------------------------------------------------------
 
@@ -125,6 +126,7 @@ class Api:
             ],
             "mesh_revision": self.mesh_revision,
             "gateways": self._gateways,
+            "tenant_services": self._tenant_services,
             "problems": problems,
             "kubeadm": kubeadm,
             "kube_proxy": self._config_map("kube-proxy", "config.conf"),
@@ -160,7 +162,7 @@ class Api:
         found = _plain(self._apps.list_deployment_for_all_namespaces, (), label_selector="app=istiod")["items"]
         revisions = sorted(item["metadata"]["labels"].get(REVISION_LABEL, "default") for item in found)
         if not revisions:
-            self.mesh_revision, self._gateways = "", []
+            self.mesh_revision, self._gateways, self._tenant_services = "", [], []
             return
         try:
             tag = _plain(self._admission.read_mutating_webhook_configuration, (DEFAULT_TAG,))
@@ -171,6 +173,10 @@ class Api:
             tagged = ""
         self.mesh_revision = tagged if tagged in revisions else revisions[0]
         self._gateways = self._read_gateways()
+        spaces = sorted({item["metadata"]["namespace"] for item in self._gateways})
+        self._tenant_services = [
+            item for space in spaces for item in _plain(self._core.list_namespaced_service, (space,))["items"]
+        ]
 
     def _config_map(self, name: str, key: str) -> dict[str, Any] | None:
         try:

@@ -286,7 +286,8 @@ def observe(raw: Json) -> Cluster:
 
     raw: ``name``, ``version``, ``nodes``, ``pods`` (of all namespaces), ``services`` and ``slices`` of the namespaces
     default, kube-system and the verification's own, ``problems`` (Service name -> the API's refusal), ``events`` of
-    the own namespaces, ``namespace``, ``mesh_revision`` (empty without a mesh), ``kubeadm`` and ``kube_proxy``
+    the own namespaces, ``tenant_services`` (all of tenants' namespaces),
+    ``namespace``, ``mesh_revision`` (empty without a mesh), ``kubeadm`` and ``kube_proxy``
     (configurations or None), ``gateways`` (Services of tenants' gateways), ``pools`` (list or None without Calico),
     ``service_cidrs``.
     """
@@ -324,5 +325,5 @@ def observe(raw: Json) -> Cluster:
         images=images(raw["pods"]),
         mesh_revision=raw.get("mesh_revision", ""),
         gateways=tuple(parse_gateway(item) for item in raw.get("gateways", [])),
-        workloads=parse_workloads(raw.get("gateways", []), raw["pods"]),
+        workloads=parse_workloads(raw.get("tenant_services", []), raw["pods"]),
     )

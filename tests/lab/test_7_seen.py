@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from tests.lab.conftest import Lab
+from tests.bench.bench import lab_memory
+from tests.lab.conftest import ARTIFACTS, REPO, Lab
 from tests.lab.test_4_mesh import broken
 
 Until = Callable[..., None]
+# Istio's standard labels (istio.io: Istio Standard Metrics), ours, and what Prometheus adds of the target.
+STANDARD = {
+    *(
+        f"{side}_{what}"
+        for side in ("source", "destination")
+        for what in ("workload", "workload_namespace", "principal")
+    ),
+    *(f"{side}_{what}" for side in ("source", "destination") for what in ("app", "version", "cluster")),
+    *(f"{side}_canonical_{what}" for side in ("source", "destination") for what in ("service", "revision")),
+    *(f"destination_service{what}" for what in ("", "_name", "_namespace")),
+    *("reporter", "request_protocol", "response_code", "response_flags", "grpc_response_status"),
+    *("connection_security_policy", "ip_family"),
+}
+OF_TARGET = {"__name__", "instance", "job", "namespace", "pod", "node", "app"}
 PAGES = "/api/v1/namespaces/observability/services"
 
 
@@ -43,15 +62,49 @@ def observe(lab: Lab) -> None:
     lab.play("playbooks/observability.yml")
 
 
-def test_jaeger_without_ipv6_is_told_in_ipv6_alone(lab: Lab) -> None:
-    address = lab.kubectl("-n observability get service jaeger-query -o jsonpath={.spec.clusterIPs[0]}").strip()
+def without_ipv6(lab: Lab, service: str) -> None:
+    """Take IPv6 from one of the Services."""
+    address = lab.kubectl(f"-n observability get service {service} -o jsonpath={{.spec.clusterIPs[0]}}").strip()
     single = {"spec": {"ipFamilyPolicy": "SingleStack", "ipFamilies": ["IPv4"], "clusterIPs": [address]}}
-    lab.kubectl(f"-n observability patch service jaeger-query --type merge -p '{json.dumps(single)}'")
+    lab.kubectl(f"-n observability patch service {service} --type merge -p '{json.dumps(single)}'")
+
+
+def test_jaeger_without_ipv6_is_told_in_ipv6_alone(lab: Lab) -> None:
+    without_ipv6(lab, "jaeger-query")
+    without_ipv6(lab, "jaeger-collector")
     try:
         found = broken(lab)
     finally:
         observe(lab)
-    assert set(found) == {("mesh-trace", "IPv6")}
+    assert set(found) == {("mesh-trace", "IPv6"), ("mesh-collector", "IPv6")}
+
+
+def test_no_page_is_on_a_port_of_a_host_and_every_one_is_where_the_docs_say(lab: Lab, until: Until) -> None:
+    services = json.loads(lab.kubectl("-n observability get services -o json"))["items"]
+    assert services and not [port for item in services for port in item["spec"]["ports"] if "nodePort" in port]
+    kubectl = [str(ARTIFACTS / "bin/kubectl"), "--kubeconfig", str(ARTIFACTS / "kubeconfig")]
+    lines = re.findall(
+        r"^ +kubectl (-n observability port-forward service/\S+ \d+) +# (\S+)$",
+        (REPO / "docs/mesh.md").read_text(),
+        re.M,
+    )
+    assert {url.split("/")[2].rpartition(":")[2] for _, url in lines} == {"20001", "9090", "16686"}
+    answers = {"9090": "/-/ready", "16686": "/api/services", "20001": "/kiali/healthz"}
+
+    def answered(url: str) -> bool:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as page:
+                return bool(page.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    for words, url in lines:
+        port = words.rpartition(" ")[2]
+        with subprocess.Popen([*kubectl, *words.split()], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as way:
+            try:
+                until(lambda port=port: answered(f"http://localhost:{port}{answers[port]}"), 30, url)
+            finally:
+                way.terminate()
 
 
 def test_a_service_and_a_node_that_lose_a_family_are_told_and_raise_an_alert(lab: Lab, until: Until) -> None:
@@ -114,7 +167,25 @@ def test_traces_on_disk_survive_a_restart_of_jaeger(lab: Lab, until: Until) -> N
         observe(lab)
 
 
-def test_the_whole_stack_is_within_its_memory(lab: Lab) -> None:
+def test_the_whole_stack_is_within_its_memory_and_its_labels(lab: Lab) -> None:
     """11 GB for three hosts with everything in them: what their kernels' processes have touched, at most."""
-    used = query(lab, "sum(container_memory_working_set_bytes{container!=''})")
-    assert 0 < float(used[0]["value"][1]) < 6 * 1024**3
+
+    def by_namespace(text: str) -> dict[str, float]:
+        return {item["metric"].get("namespace", ""): float(item["value"][1]) for item in query(lab, text)}
+
+    head = json.loads(lab.kubectl(f"get --raw {PAGES}/prometheus:9090/proxy/api/v1/status/tsdb"))["data"]["headStats"]
+    requests = query(lab, "istio_requests_total")
+    memory = "sum by (namespace) (container_memory_working_set_bytes{container!=''})"
+    cpus = "sum by (namespace) (rate(container_cpu_usage_seconds_total{container!=''}[5m]))"
+    figures = {
+        "hosts_peak_mib": lab_memory(),
+        "containers_working_set_bytes": by_namespace(memory),
+        "containers_cpus": by_namespace(cpus),
+        "series": head["numSeries"],
+        "series_of_requests": len(requests),
+    }
+    (ARTIFACTS / "stack.json").write_text(json.dumps(figures, indent=2) + "\n")
+    assert len(figures["hosts_peak_mib"]) == 3 and sum(figures["hosts_peak_mib"].values()) <= 11 * 1024
+    assert 0 < sum(figures["containers_working_set_bytes"].values()) < 6 * 1024**3
+    assert {name for item in requests for name in item["metric"]} <= STANDARD | OF_TARGET
+    assert {item["metric"].get("ip_family") for item in requests} == {"IPv4", "IPv6"}

@@ -16,7 +16,9 @@ import pytest
 from ansible_collections.twinstack.core.plugins.plugin_utils import certificates
 
 from tests.lab.conftest import REPO, Lab
+from tests.lab.test_4_mesh import broken
 from tests.lab.test_6_demo import TENANTS
+from tests.lab.test_7_seen import query
 
 Until = Callable[..., None]
 FOO, BAR = TENANTS
@@ -48,8 +50,8 @@ def with_the_mesh(lab: Lab) -> Iterator[None]:
     lab.mesh = False
 
 
-def start(lab: Lab, name: str, node: str = "", meshed: bool = True) -> None:
-    """A pod of tenant foo that sleeps and has curl."""
+def start(lab: Lab, name: str, node: str = "", meshed: bool = True, space: str = "foo") -> None:
+    """A pod of a tenant that answers at port 8080 and has curl."""
     container = {
         "name": "web",
         "image": "registry.k8s.io/e2e-test-images/agnhost:2.66.1",
@@ -62,23 +64,36 @@ def start(lab: Lab, name: str, node: str = "", meshed: bool = True) -> None:
         spec["nodeName"] = node
     labels = {"app": name, "sidecar.istio.io/inject": str(meshed).lower()}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": spec}
-    lab.kubectl(f"-n foo apply -f - <<'END'\n{json.dumps(pod)}\nEND")
+    make(lab, space, pod)
 
 
-def stop(lab: Lab, name: str) -> None:
+def make(lab: Lab, space: str, *objects: dict[str, Any]) -> None:
+    """Apply objects in a namespace."""
+    listed = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
+    lab.kubectl(f"-n {space} apply -f - <<'END'\n{json.dumps(listed)}\nEND")
+
+
+def service(name: str, app: str, port: int, port_name: str, **more: Any) -> dict[str, Any]:
+    """A Service of both families."""
+    ports = [{"name": port_name, "port": port, "targetPort": 8080}]
+    spec = {"selector": {"app": app}, "ipFamilyPolicy": "RequireDualStack", "ports": ports, **more}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec}
+
+
+def stop(lab: Lab, name: str, space: str = "foo") -> None:
     """Remove it, if it is there."""
-    lab.kubectl(f"-n foo delete pod {name} --ignore-not-found --force --grace-period=0")
+    lab.kubectl(f"-n {space} delete pod {name} --ignore-not-found --force --grace-period=0")
 
 
-def ready(lab: Lab, name: str) -> bool:
+def ready(lab: Lab, name: str, space: str = "foo") -> bool:
     """Whether every container of the pod is ready."""
     path = 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'
-    return lab.kubectl(f"-n foo get pod {name} -o '{path}'").strip() == "True"
+    return lab.kubectl(f"-n {space} get pod {name} -o '{path}'").strip() == "True"
 
 
-def asks(lab: Lab, pod: str, *words: str) -> str:
-    """What curl prints in a pod of tenant foo; nothing when it does not come through."""
-    return lab.kubectl(f"-n foo exec {pod} -c web -- curl -sSgk --max-time 4 {' '.join(words)} 2>/dev/null || true")
+def asks(lab: Lab, pod: str, *words: str, space: str = "foo") -> str:
+    """What curl prints in a pod of a tenant; nothing when it does not come through."""
+    return lab.kubectl(f"-n {space} exec {pod} -c web -- curl -sSgk --max-time 4 {' '.join(words)} 2>/dev/null || true")
 
 
 def pair(folder: Path, *names: str) -> tuple[Path, Path, Path]:
@@ -187,26 +202,14 @@ def test_a_tenant_has_its_own_certificate_takes_plain_text_and_stands_behind_a_l
             family = "-6" if ":" in address else "-4"
             subprocess.run([*OUTSIDE, "ip", family, "route", verb, address, "via", via], check=True)
 
-    def balanced() -> list[str]:
-        found = []
-        for address in BALANCED:
-            place = f"[{address}]" if ":" in address else address
-            command = [
-                "curl",
-                "-sS",
-                "--max-time",
-                "4",
-                "--cacert",
-                str(authority),
-                "-o",
-                "/dev/null",
-                "-w",
-                "%{http_code}",
-            ]
-            command += ["--resolve", f"shop.example:443:{place}", "https://shop.example/foo"]
-            done = subprocess.run([*OUTSIDE, *command], capture_output=True, text=True, check=False)
-            found.append(done.stdout)
-        return found
+    def balanced(address: str, *words: str) -> str:
+        place = f"[{address}]" if ":" in address else address
+        command = [*OUTSIDE, "curl", "-sS", "--max-time", "4", "--cacert", str(authority), "--resolve"]
+        command += [f"shop.example:443:{place}", "--connect-to", f"SHOP.Example:80:{place}:80", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+    def all_balanced() -> bool:
+        return all('"service": "foo"' in balanced(address, "https://shop.example/foo") for address in BALANCED)
 
     assert codes() == ["000", "000"], "plain text is refused in both families"
     routes("add")
@@ -216,7 +219,12 @@ def test_a_tenant_has_its_own_certificate_takes_plain_text_and_stands_behind_a_l
         until(lambda: codes() == ["200", "200"], 40, "plain text in both families")
         status = {"status": {"loadBalancer": {"ingress": [{"ip": address} for address in BALANCED]}}}
         lab.kubectl(f"-n foo patch service gateway --subresource=status --type merge -p '{json.dumps(status)}'")
-        until(lambda: balanced() == ["200", "200"], 40, "the load balancer's addresses by the tenant's certificate")
+        until(all_balanced, 40, "the load balancer's addresses by the tenant's certificate")
+        for address in BALANCED:  # names of hosts and of headers in any case, values in theirs; by HTTP/1.1 and 2
+            for way in ("--http1.1", "--http2-prior-knowledge"):
+                for header, version in (("VERSION: v0-0-2", "v0.0.2"), ("version: V0-0-2", "v0.0.1")):
+                    told = balanced(address, way, "-H", header, "http://SHOP.Example/foo")
+                    assert f'"version": "{version}"' in told, (address, way, header)
         lab.play("playbooks/verify.yml", "-e", json.dumps(given))
         assert lab.failed() == []
         assert lab.changed(lab.play("playbooks/tenants.yml", "-e", json.dumps(given))) == {}
@@ -259,3 +267,60 @@ def test_istio_cni_stays_in_the_chain_when_calico_writes_its_file_anew(lab: Lab,
         until(lambda host=host: "istio-cni" in lab.shell(host, chain), 60, f"istio-cni in {host}'s chain")
     lab.play("playbooks/verify.yml")
     assert lab.failed() == []
+
+
+def test_a_program_of_one_family_is_told_apart_from_a_network_of_one(lab: Lab, until: Until) -> None:
+    image = lab.kubectl("-n foo get deploy foo-v0-0-1 -o jsonpath={.spec.template.spec.containers[0].image}").strip()
+    program = 'import http.server as h; h.HTTPServer(("0.0.0.0", 8080), h.SimpleHTTPRequestHandler).serve_forever()'
+    container = {
+        "name": "web",
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["/usr/bin/python3", "-c", program],
+        "securityContext": SECURED,
+    }
+    spec = {"containers": [container], "terminationGracePeriodSeconds": 1}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "four", "labels": {"app": "four"}}, "spec": spec}
+    make(lab, "foo", pod, service("four", "four", 80, "http"))
+    try:
+        until(lambda: ready(lab, "four"), 120, "the pod")
+        found = broken(lab)
+        details = {probe["detail"] for probe in lab.failed()}
+    finally:
+        lab.kubectl("-n foo delete service four")
+        stop(lab, "four")
+    assert set(found) == {("tenant-listens", "IPv6")}
+    assert details == {"the program in the pod listens on port 8080 in IPv4 only; expected IPv6 too"}
+
+
+def test_odd_services_of_one_tenant_do_not_touch_another(lab: Lab, until: Until) -> None:
+    """A headless Service whose port has no protocol's name, and an ExternalName with a port that bar uses."""
+    refused = "pilot_total_xds_rejects"
+    before = [item["value"][1] for item in query(lab, refused)]
+    external = {"type": "ExternalName", "externalName": "cache.example", "ports": [{"name": "tcp", "port": 6379}]}
+    cache = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "cache"}, "spec": external}
+    start(lab, "caller", space="bar")
+    make(lab, "bar", service("other", "bar", 8081, "http"), service("store", "bar", 6379, "http"))
+    make(lab, "foo", service("db", "foo", 8081, "svcport", clusterIP="None"), cache)
+
+    def answered() -> bool:
+        places = []
+        for name, port in (("other", 8081), ("store", 6379)):
+            found = json.loads(lab.kubectl(f"-n bar get service {name} -o json"))["spec"]["clusterIPs"]
+            places += [(f"[{address}]" if ":" in address else address, port) for address in found]
+        assert len(places) == 4
+        return all(
+            '"service": "bar"' in asks(lab, "caller", f"http://{host}:{port}/", space="bar") for host, port in places
+        )
+
+    try:
+        until(lambda: ready(lab, "caller", "bar"), 120, "the caller")
+        until(answered, 40, "bar's own Services on the same ports")
+        output = lab.play("tests/lab/istioctl.yml", "-e", "level=Info", ok=False)
+        assert answered()
+        assert [item["value"][1] for item in query(lab, refused)] == before
+    finally:
+        lab.kubectl("-n foo delete service db cache")
+        lab.kubectl("-n bar delete service other store")
+        stop(lab, "caller", "bar")
+    assert "IST0118" in output and "svcport" in output and "8081" in output

@@ -214,3 +214,19 @@ def test_traces_are_kept_in_memory_or_in_a_folder(storage: str) -> None:
     assert [item["spec"]["local"]["path"] for item in volumes] == (["/srv/traces"] if keeps else [])
     assert ("/badger" in [item["mountPath"] for item in container["volumeMounts"]]) is keeps
     assert bool(container["args"]) is not keeps
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("apiserver_request_duration_seconds_bucket", True),
+        ("apiserver_client_certificate_expiration_seconds_bucket", True),
+        ("apiserver_request_total", True),
+        ("apiserver_request_sli_duration_seconds_sum", True),
+        ("apiserver_request_sli_duration_seconds_bucket", False),
+        ("etcd_request_duration_seconds_bucket", False),
+        ("apiserver_watch_events_sizes_bucket", False),
+    ],
+)
+def test_histograms_that_nobody_reads_are_left_out(name: str, kept: bool) -> None:
+    assert bool(re.fullmatch(observability.UNREAD, name)) is not kept

@@ -187,7 +187,7 @@ def raw_observed() -> dict[str, Any]:
         }
         item["spec"]["containers"] = [{"name": "web", "image": "x", "ports": [{"name": "web", "containerPort": 8081}]}]
         raw["pods"].append(item)
-    return raw | {"gateways": [foo, bar, shop | {"certificate": ""}]}
+    return raw | {"gateways": [foo, bar], "tenant_services": [foo, bar, shop]}
 
 
 def observed(outside: Outside | None = LAB) -> Plan:
