@@ -8,7 +8,9 @@ from typing import Any
 # EnvoyFilters are how requests are counted where Istio's own filter is absent, and how they are limited; istioctl warns
 # of every one there is.
 ACCEPTED = {"IST0133": ("/request-metrics-", "/rate-limit-")}
-LEVELS = ("Error", "Warning")
+LEVELS = ("Error", "Warning", "Info")
+# A port without a protocol's name is Info to istioctl, but it is what changes the traffic of others (IST0118).
+TOLD = ("IST0118",)
 IN_STEP = ("SYNCED", "NOT_SENT", "UNKNOWN", "IGNORED")
 
 
@@ -21,6 +23,13 @@ def findings(text: str, level: str) -> list[str]:
         if item["level"] in wanted and not ours:
             found.append(f"{item['level']} {item['code']} {item.get('origin', '')}: {item['message']}")
     return found
+
+
+def notes(text: str) -> list[str]:
+    """What is worth a warning: findings of level Warning or worse, and some that istioctl thinks less of."""
+    less = [line for line in findings(text, "Info") if line.split(" ", 2)[1] in TOLD]
+    found = findings(text, "Warning")
+    return found + [line for line in less if line not in found]
 
 
 def behind(text: str) -> list[str]:

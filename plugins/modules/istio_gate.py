@@ -27,7 +27,7 @@ options:
   level:
     description: From which level on a finding is refused.
     type: str
-    choices: [Error, Warning]
+    choices: [Error, Warning, Info]
     default: Error
   timeout:
     description: How long proxies have, in seconds.
@@ -51,7 +51,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 findings:
-  description: What was found below O(level).
+  description: What is worth a warning, which the module gives too, as each is one that a user's own objects may cause.
   returned: success
   type: list
   elements: str
@@ -95,7 +95,7 @@ def main() -> None:
         for revision in module.params["revisions"]:
             text = ask("analyze", "--all-namespaces", "--revision", revision)
             wrong += istio_gate.findings(text, module.params["level"])
-            seen += istio_gate.findings(text, "Warning")
+            seen += istio_gate.notes(text)
             late = istio_gate.behind(ask("proxy-status", "--revision", revision))
             while late and time.monotonic() < end:
                 time.sleep(POLL_SECONDS)
@@ -106,6 +106,8 @@ def main() -> None:
     if wrong:
         hint = "istioctl analyze -A; istioctl proxy-status"
         module.fail_json(msg="\n".join(["istioctl finds fault:", *(f"  {line}" for line in wrong), f"Try: {hint}"]))
+    for line in dict.fromkeys(seen):
+        module.warn(f"istioctl: {line}")
     module.exit_json(changed=False, findings=seen)
 
 

@@ -22,6 +22,13 @@ def status(state: str) -> dict[str, Any]:
     return {"resources": [{"node": {"id": "web.foo"}, "genericXdsConfigs": configs}]}
 
 
+def test_a_port_without_a_protocols_name_is_worth_a_warning() -> None:
+    text = json.dumps([finding("Info", "IST0118", "Service foo/db"), finding("Info", "IST0102", "Namespace default")])
+    assert istio_gate.notes(text) == ["Info IST0118 Service foo/db: told so"]
+    assert istio_gate.findings(text, "Warning") == []
+    assert istio_gate.notes(json.dumps([finding("Warning", "IST0103", "b")])) == ["Warning IST0103 b: told so"]
+
+
 def test_findings_below_the_level_are_no_fault() -> None:
     text = json.dumps([finding("Error", "IST0101", "a"), finding("Warning", "IST0103", "b"), finding("Info", "I", "c")])
     assert istio_gate.findings(text, "Error") == ["Error IST0101 a: told so"]
