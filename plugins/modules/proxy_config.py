@@ -35,6 +35,10 @@ options:
     description: How many endpoints there must be at least, however many addresses each has.
     type: int
     required: true
+  addresses:
+    description: How many addresses all endpoints must have at least; one that is dual-stack has two.
+    type: int
+    required: true
   timeout:
     description: Longest wait in seconds.
     type: float
@@ -56,6 +60,7 @@ EXAMPLES = r"""
     container: basket
     outbound: 40
     hosts: 40
+    addresses: 80
 """
 
 RETURN = r"""
@@ -92,6 +97,7 @@ def main() -> None:
             "container": {"type": "str", "required": True},
             "outbound": {"type": "int", "required": True},
             "hosts": {"type": "int", "required": True},
+            "addresses": {"type": "int", "required": True},
             "timeout": {"type": "float", "default": 120},
         },
         supports_check_mode=True,
@@ -116,12 +122,14 @@ def main() -> None:
             before, error = {}, str(problem)
         else:
             same = {**found, "memory": 0} == {**before, "memory": 0}
-            if same and found["outbound"] == params["outbound"] and found["hosts"] >= params["hosts"]:
+            enough = found["hosts"] >= params["hosts"] and found["endpoints"] >= params["addresses"]
+            if same and found["outbound"] == params["outbound"] and enough:
                 module.exit_json(changed=False, counts={**found, "memory": min(found["memory"], before["memory"])})
             before = found
             error = (
-                f"found {found['outbound']} clusters of Services and {found['hosts']} endpoints, expected "
-                f"{params['outbound']}, at least {params['hosts']}, and no change between two looks"
+                f"found {found['outbound']} clusters of Services and {found['hosts']} endpoints with "
+                f"{found['endpoints']} addresses, expected {params['outbound']}, at least {params['hosts']} with "
+                f"{params['addresses']}, and no change between two looks"
             )
         time.sleep(PAUSE_SECONDS)
     hint = f"kubectl -n {params['namespace']} describe pod {params['pod']}"
