@@ -48,14 +48,14 @@ REQUEST_SECONDS = (5, 30)  # to connect, to answer
 POLL_SECONDS = 0.3
 NAMESPACE_READY_SECONDS = 20.0
 CHUNK = 16384
-STDOUT, STDERR = 1, 2
+STDOUT, STDERR, STATUS = 1, 2, 3
 # What reads the kernel's tables in somebody else's image, in the order of likelihood.
 READERS = (
     ["cat", *SOCKET_FILES],
     ["python3", "-c", "import sys; [print(open(one).read(), end='') for one in sys.argv[1:]]", *SOCKET_FILES],
     ["busybox", "cat", *SOCKET_FILES],
 )
-NO_PROGRAM = re.compile(r"not found|no such file", re.I)
+NO_PROGRAM = re.compile(r"executable file not found|no such file or directory", re.I)
 ISTIO = ("networking.istio.io", "v1")
 DEFAULT_TAG = "istio-revision-tag-default"  # the webhook that says which revision whoever names none gets
 REVISION_LABEL = "istio.io/rev"
@@ -393,7 +393,8 @@ class Api:
                 output += shell.read_channel(STDOUT)
             output += shell.read_channel(STDOUT)
             errors = shell.read_channel(STDERR)
-            ended = not whole and not shell.is_open() and shell.returncode == 0
+            ended, told = _ended(shell.read_channel(STATUS)) if not whole and not shell.is_open() else (False, "")
+            errors += told
         except API_ERRORS as error:
             raise OSError(f"exec broke off: {reason(error)}") from error
         finally:
@@ -402,6 +403,15 @@ class Api:
             said = (errors or output).strip()[-200:] or "nothing at all"
             raise OSError(f"no whole answer in {seconds:.0f} s: {said}")
         return output
+
+
+def _ended(status: str) -> tuple[bool, str]:
+    """Whether a command ended with success, by the API's Status, and what that says when it did not."""
+    try:
+        told = json.loads(status)
+        return told["status"] == "Success", str(told.get("message", ""))
+    except (ValueError, KeyError, TypeError):
+        return False, status
 
 
 def _plain(method: Callable[..., Any], arguments: tuple[str, ...] = (), **options: Any) -> dict[str, Any]:

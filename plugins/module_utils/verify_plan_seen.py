@@ -244,7 +244,7 @@ def _seen(
     action: Action = missing(f"{name}", family)
     if address:
         export = place == COLLECTOR
-        action = Fetch(url(address, port, path), contains=contains, headers=export, export=export)
+        action = Fetch(url(address, port, path), contains=contains, export=export)
     if not any(scope.agent(MESH, node.name).running for node in nodes):
         action = Known(False, "not tried: no pod in the mesh runs")
     source = next((node for node in nodes if scope.agent(POD, node.name).running), nodes[0])

@@ -150,7 +150,9 @@ def curl_config(key: int, fetch: Fetch) -> list[str]:
     if fetch.export:
         # A gRPC message without a byte in it: one byte for no compression, four for its length (grpc: PROTOCOL-HTTP2).
         lines += ['data-binary = "@export"', 'header = "Content-Type: application/grpc"', 'header = "TE: trailers"']
-        lines.append("http2-prior-knowledge")
+        # The answer is as binary; its status is among the headers that follow it.
+        lines += ["http2-prior-knowledge", f'dump-header = "b{key}"']
+        lines[2] = 'output = "/dev/null"'
     if fetch.headers:
         lines.append("include")
     if fetch.connect_to:

@@ -317,7 +317,7 @@ def test_the_collector_is_asked_by_an_empty_message_of_grpc() -> None:
     probe = next(probe for probe in observed().probes if probe.group == "mesh-collector" and probe.family == "IPv6")
     assert isinstance(probe.action, Fetch)
     text = batch({7: probe.action})
-    assert "C http2-prior-knowledge" in text and 'C data-binary = "@export"' in text and "C include" in text
+    assert "C http2-prior-knowledge" in text and 'C data-binary = "@export"' in text and "C dump-header" in text
     assert judge_fetch(probe.action, ANSWERED, ["HTTP/2 200", "grpc-status: 0"], {}).ok
     assert not judge_fetch(probe.action, ANSWERED, ["HTTP/2 200", "grpc-status: 12"], {}).ok
 
