@@ -75,6 +75,7 @@ import json
 import os
 import subprocess
 import traceback
+from functools import lru_cache
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -110,16 +111,23 @@ def render(istioctl: str, operator: dict[str, Any], timeout: float) -> list[dict
     return [item for item in found if item and item.get("kind") != "IstioOperator"]
 
 
-def kept(folder: str, istioctl: str, operator: dict[str, Any]) -> str:
-    """Path of the file that keeps what this istioctl makes of this document, whether it is there or not."""
-    found = hashlib.sha256(json.dumps(operator, sort_keys=True).encode())
+@lru_cache  # a hundred megabytes, and every document asks for it
+def digest(istioctl: str) -> str:
+    """SHA-256 of a program."""
+    found = hashlib.sha256()
     try:
         with open(istioctl, "rb") as stream:
             while chunk := stream.read(1 << 20):
                 found.update(chunk)
     except OSError as error:
         raise RenderError(f"{istioctl}: found {error.strerror}, expected a program that runs here") from error
-    return os.path.join(folder, f"{found.hexdigest()}.json")
+    return found.hexdigest()
+
+
+def kept(folder: str, istioctl: str, operator: dict[str, Any]) -> str:
+    """Path of the file that keeps what this istioctl makes of this document, whether it is there or not."""
+    words = json.dumps(operator, sort_keys=True) + digest(istioctl)
+    return os.path.join(folder, f"{hashlib.sha256(words.encode()).hexdigest()}.json")
 
 
 def rendered(folder: str, istioctl: str, operator: dict[str, Any], timeout: float) -> str:
