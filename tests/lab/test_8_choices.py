@@ -37,8 +37,9 @@ SECURED = {
     "capabilities": {"drop": ["ALL"]},
     "runAsNonRoot": True,
     "runAsUser": 65534,
-    "seccompProfile": {"type": "RuntimeDefault"},
 }
+# Of the pod, so that it holds for the mesh's containers too.
+CONFINED = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -59,7 +60,7 @@ def start(lab: Lab, name: str, node: str = "", meshed: bool = True, space: str =
         "args": ["netexec", "--http-port=8080", "--udp-port=-1"],
         "securityContext": SECURED,
     }
-    spec: dict[str, Any] = {"containers": [container], "terminationGracePeriodSeconds": 1}
+    spec: dict[str, Any] = {"containers": [container], "terminationGracePeriodSeconds": 1, "securityContext": CONFINED}
     if node:
         spec["nodeName"] = node
     labels = {"app": name, "sidecar.istio.io/inject": str(meshed).lower()}
@@ -279,7 +280,7 @@ def test_a_program_of_one_family_is_told_apart_from_a_network_of_one(lab: Lab, u
         "command": ["/usr/bin/python3", "-c", program],
         "securityContext": SECURED,
     }
-    spec = {"containers": [container], "terminationGracePeriodSeconds": 1}
+    spec = {"containers": [container], "terminationGracePeriodSeconds": 1, "securityContext": CONFINED}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "four", "labels": {"app": "four"}}, "spec": spec}
     make(lab, "foo", pod, service("four", "four", 80, "http"))
     try:
