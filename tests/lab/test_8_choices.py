@@ -325,3 +325,40 @@ def test_odd_services_of_one_tenant_do_not_touch_another(lab: Lab, until: Until)
         lab.kubectl("-n bar delete service other store")
         stop(lab, "caller", "bar")
     assert "IST0118" in output and "svcport" in output and "8081" in output
+
+
+def test_every_protocol_travels_between_proxies_over_both_families(lab: Lab, until: Until) -> None:
+    """By Istio's own echo server and client. What is not HTTP can only have come by mutual TLS: the mesh is strict."""
+    ports = {"http": (80, 8080), "grpc": (7070, 7070), "tcp": (9090, 9090)}
+    listed = [{"name": name, "port": port, "targetPort": target} for name, (port, target) in ports.items()]
+    container = {
+        "name": "web",
+        "image": "docker.io/istio/app:1.31.0",
+        "imagePullPolicy": "IfNotPresent",
+        "args": ["--port=8080", "--grpc=7070", "--tcp=9090"],
+        "securityContext": {**SECURED, "runAsUser": 1338},
+    }
+    spec = {"containers": [container], "terminationGracePeriodSeconds": 1, "securityContext": CONFINED}
+    pods = [
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": name}}, "spec": spec}
+        for name in ("echo", "asker")
+    ]
+    make(lab, "foo", *pods, service("echo", "echo", 80, "http", ports=listed))
+
+    def told(scheme: str, address: str) -> str:
+        place = f"[{address}]" if ":" in address else address
+        return lab.kubectl(f"-n foo exec asker -c web -- client {scheme}://{place}:{ports[scheme][0]} || true")
+
+    try:
+        until(lambda: ready(lab, "echo") and ready(lab, "asker"), 120, "the pods")
+        addresses = json.loads(lab.kubectl("-n foo get service echo -o json"))["spec"]["clusterIPs"]
+        assert len(addresses) == 2
+        for address in addresses:
+            for scheme in ports:
+                way = scheme, address
+                until(lambda way=way: "Hostname=echo" in told(*way), 30, f"{scheme} by {address}")
+            assert "X-Forwarded-Client-Cert" in told("http", address)
+    finally:
+        lab.kubectl("-n foo delete service echo")
+        for name in ("echo", "asker"):
+            stop(lab, name)
