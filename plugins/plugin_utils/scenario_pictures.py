@@ -66,7 +66,10 @@ def _arrows(step: Json, y: int, place: Mapping[str, int]) -> str:
     end = max(place[name] for name in names)
     answered = ", ".join(str(hop["who"]) for hop in step.get("hops", []))
     if not answered or "%" in str(step["detail"]):  # of a share, every answer counts
-        answered = str(step["detail"])[:80]
+        answered = str(step["detail"]).partition(";")[0][:80]  # all of it stands under the picture
+    if len(names) == 1:  # no arrow tells what was asked
+        asked = str(step["title"]).partition(" with ")[0]
+        answered = f"{asked.partition(' → ')[2] or asked}: {answered}"
     mark = "✓" if step["ok"] else "✗"
     told = f"{step['family']} {mark} {answered}"
     headers = str(step["title"]).partition(" with ")[2]

@@ -403,6 +403,27 @@ def test_lanes_lead_from_callers_to_the_called() -> None:
     assert scenario_pictures.waterfall([]) == ""
 
 
+def test_a_row_without_an_arrow_tells_what_was_asked_and_a_share_is_told_short() -> None:
+    one = result("S4", "IPv4")
+    hops = [{"who": "foo v1"}]
+    one["steps"] = [
+        {"title": "client → foo", "ok": True, "detail": "foo v1", "tenant": "foo", "place": "client", "hops": hops},
+        {"title": "client of foo → bar of bar", "ok": True, "detail": "timed out", "tenant": "foo", "place": "client"},
+        {"title": "nothing of bar is seen", "ok": True, "detail": "HTTP 200", "tenant": "foo", "place": "client"},
+        {
+            "title": "shares",
+            "ok": True,
+            "detail": "v1 80% of 9; v2 20% of 9",
+            "tenant": "foo",
+            "place": "client",
+            "hops": hops,
+        },
+    ]
+    picture = scenario_pictures.sequence([one])
+    assert "bar of bar: timed out" in picture and "nothing of bar is seen: HTTP 200" in picture
+    assert "v1 80% of 9<" in picture
+
+
 def test_every_request_has_a_trace_of_its_own_and_the_first_the_one_that_is_looked_for() -> None:
     traces = [dict(item.headers)["traceparent"].split("-")[1] for item in asked("S3")]
     assert len(set(traces)) == len(traces)
