@@ -53,12 +53,21 @@ class FileWish:
 
 @dataclass(frozen=True)
 class UnitWish:
-    """One systemd unit: enabled at boot, running now, restarted when a watched path changed since its last start."""
+    """One systemd unit: enabled at boot, running now, restarted when a watched path changed since its last start.
+
+    running_if: a path; where it is there, the unit must run, whatever running says.
+    """
 
     name: str
     enabled: bool = True
     running: bool = True
     watch: tuple[str, ...] = ()
+    running_if: str = ""
+
+    @property
+    def must_run(self) -> bool:
+        """Whether it must run on this host now."""
+        return self.running or bool(self.running_if and os.path.exists(self.running_if))
 
 
 @dataclass(frozen=True)
@@ -449,7 +458,7 @@ def unit_steps(units: Sequence[UnitWish], record: dict[str, Any], changed_paths:
                     lambda unit=unit: start_unit(unit, "enable", record),  # type: ignore[misc]
                 )
             )
-        if unit.running and (not active or stale):
+        if unit.must_run and (not active or stale):
             verb = "restart" if active else "start"
             before = f"{have.get('ActiveState') or 'absent'}{', inputs changed' if active else ''}\n"
             steps.append(
@@ -461,7 +470,7 @@ def unit_steps(units: Sequence[UnitWish], record: dict[str, Any], changed_paths:
                     lambda unit=unit, verb=verb: start_unit(unit, verb, record),  # type: ignore[misc]
                 )
             )
-        elif not unit.running and active and stale and unit.watch:
+        elif not unit.must_run and active and stale and unit.watch:
             # Somebody else (kubeadm) starts it; once it runs it must still follow its files.
             steps.append(
                 Step(

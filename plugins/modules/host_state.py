@@ -100,6 +100,10 @@ options:
         description: Running now. When false the unit is neither started nor stopped.
         type: bool
         default: true
+      running_if:
+        description: A path. Where it is there, the unit runs although O(units[].running) is false.
+        type: str
+        default: ""
       watch:
         description: Paths whose change since the unit's last start by this module restarts it.
         type: list
@@ -168,6 +172,7 @@ def main() -> None:
                     "name": {"type": "str", "required": True},
                     "enabled": {"type": "bool", "default": True},
                     "running": {"type": "bool", "default": True},
+                    "running_if": {"type": "str", "default": ""},
                     "watch": {"type": "list", "elements": "str", "default": []},
                 },
             },

@@ -184,3 +184,13 @@ def test_a_damaged_record_is_refused(tmp_path: Path) -> None:
 def test_a_failing_command_says_its_last_words() -> None:
     with pytest.raises(host_state.HostStateError, match="exit status 3: why"):
         host_state.run(["sh", "-c", "echo why >&2; exit 3"])
+
+
+def test_a_unit_that_somebody_else_starts_must_run_where_its_file_is(tmp_path: Path) -> None:
+    """kubeadm starts the kubelet; on a node of the cluster a stopped one is started again."""
+    there, absent = tmp_path / "kubelet.conf", tmp_path / "none"
+    there.write_text("")
+    unit = host_state.UnitWish("kubelet.service", running=False)
+    assert not unit.must_run and host_state.UnitWish("containerd.service").must_run
+    assert host_state.UnitWish("kubelet.service", running=False, running_if=str(there)).must_run
+    assert not host_state.UnitWish("kubelet.service", running=False, running_if=str(absent)).must_run
