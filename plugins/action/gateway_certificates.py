@@ -25,8 +25,12 @@ class ActionModule(ActionBase):
         made: list[str] = []
         removed: list[str] = []
         now, write = certificates.today(), not self._task.check_mode
-        if wanted or (folder / f"{certificates.AUTHORITY}.crt").exists():
-            authority, changed = certificates.ensure_authority(folder, str(arguments["authority"]), now, write)
+        named = [Path(str(path)) for path in arguments.get("keep") or []]
+        # An authority that nobody needs is not made, and not made anew.
+        authority, changed = certificates.ensure_authority(
+            folder, str(arguments["authority"]), now, write and bool(wanted)
+        )
+        if wanted:
             made += ["ca"] if changed else []
             try:
                 made += [
@@ -36,6 +40,6 @@ class ActionModule(ActionBase):
                 ]
             except ValueError as error:
                 raise AnsibleActionFail(f"certificates: {error}") from error
-            removed = certificates.forget(authority, folder, wanted, write)
+        removed = certificates.forget(authority, folder, wanted, named, write)
         told = {"made": made, "removed": removed, "authority": str(folder / "ca.crt")}
         return result | told | {"changed": bool(made or removed)}

@@ -19,7 +19,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.kube_objects import
 AT_ONCE = 8  # requests in flight; the API server's own default for a client is higher
 POLL_SECONDS = 0.5
 RETRY_SECONDS = 1.0
-ALLOCATED = "already allocated"  # a node port that another Service is about to leave
+ALLOCATED = "port is already allocated"  # a node port that another Service is about to leave
 PASSING = (409, 429, 500, 503, 504)  # answers that another try may turn into a success
 
 
@@ -71,17 +71,20 @@ def apply_all(
     wanted = [kube_objects.hashed(item) for item in kube_objects.labelled(objects, part)]
     kinds, spaces = kube_objects.announced(wanted)
     outcome = Outcome()
-
-    def one(item: Object) -> _One:
-        return _apply_one(cluster, item, dry_run, force, deadline, kinds, spaces)
-
     kept = None
     try:
-        outcome.failures += _make_room(cluster, wanted, part, dry_run)
+        ports = _port_clashes(cluster, wanted, part)
     except (RefusedError, *CONNECTION_ERRORS) as error:
         outcome.failures.append(f"Services of the cluster could not be listed: {error}")
-    if outcome.failures:
         return outcome
+    if ports.refusals:
+        outcome.failures += ports.refusals
+        return outcome
+
+    def one(item: Object) -> _One:
+        late = item["kind"] == "Service" and kube_ports.service_key(item) in ports.waiting
+        return _apply_one(cluster, item, dry_run, force, deadline, kinds, spaces, late)
+
     if part:
         try:
             kept = _remember(cluster, wanted, part, dry_run)
@@ -89,14 +92,14 @@ def apply_all(
             outcome.failures.append(f"part {part}: what it holds could not be written down: {error}")
             return outcome
     for wave in kube_objects.waves(wanted):
+        if ports.waiting and any(item["kind"] == "Service" for item in wave):
+            _make_room(cluster, wave, ports, one, dry_run, outcome)
+            if outcome.failures:
+                return outcome
         with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-            done = list(pool.map(one, wave))
+            done = list(pool.map(one, [item for item in wave if not ports.moved(item)]))
         for result in done:
-            if result.failure:
-                outcome.failures.append(f"{result.key}: {result.failure}")
-            elif result.after is not None and kube_objects.differs(result.before, result.after):
-                outcome.changed.append(str(result.key))
-                outcome.diff.append(kube_objects.difference(result.key, result.before, result.after))
+            _tell(result, outcome)
         if outcome.failures:
             return outcome
         if not dry_run and wave[0]["kind"] == "CustomResourceDefinition":
@@ -108,15 +111,43 @@ def apply_all(
     return outcome
 
 
-def _make_room(cluster: Cluster, wanted: Sequence[Object], part: str, dry_run: bool) -> list[str]:
-    """Refuse node ports that others have before anything is applied; remove Services of the part's own past."""
+def _port_clashes(cluster: Cluster, wanted: Sequence[Object], part: str) -> kube_ports.Clashes:
+    """Node ports that others have; looked for only where a wanted Service names any."""
     if not any(kube_ports.node_ports(item) for item in wanted):
-        return []
-    found = kube_ports.clashes(wanted, cluster.list("v1", "Service"), part)
-    if not found.refusals:
-        for key in found.leaving:
+        return kube_ports.Clashes()
+    return kube_ports.clashes(wanted, cluster.list("v1", "Service"), part)
+
+
+def _make_room(
+    cluster: Cluster,
+    wave: Sequence[Object],
+    ports: kube_ports.Clashes,
+    one: Callable[[Object], _One],
+    dry_run: bool,
+    outcome: Outcome,
+) -> None:
+    """Free node ports that Services of the wave wait for: those of the part's own past go, others move first."""
+    for key in ports.leaving:
+        try:
+            before = cluster.get(key)
             cluster.delete(key, dry_run)
-    return list(found.refusals)
+        except (RefusedError, *CONNECTION_ERRORS) as error:
+            outcome.failures.append(f"{key}: it could not be removed, and another one needs its node port: {error}")
+            return
+        outcome.pruned.append(str(key))
+        outcome.diff.append(kube_objects.difference(key, before, None))
+    for key in ports.first:
+        for item in (item for item in wave if item["kind"] == "Service" and kube_ports.service_key(item) == key):
+            _tell(one(item), outcome)
+
+
+def _tell(result: _One, outcome: Outcome) -> None:
+    """Write down what came of one object."""
+    if result.failure:
+        outcome.failures.append(f"{result.key}: {result.failure}")
+    elif result.after is not None and kube_objects.differs(result.before, result.after):
+        outcome.changed.append(str(result.key))
+        outcome.diff.append(kube_objects.difference(result.key, result.before, result.after))
 
 
 def _remember(cluster: Cluster, wanted: Sequence[Object], part: str, dry_run: bool) -> Object | None:
@@ -138,8 +169,12 @@ def _apply_one(
     deadline: float,
     kinds: set[tuple[str, str]],
     spaces: set[str],
+    late: bool,
 ) -> _One:
-    """Apply one object; a passing refusal is tried again, in a dry run what is to come counts as there."""
+    """Apply one object; a passing refusal is tried again, in a dry run what is to come counts as there.
+
+    late: it waits for a node port that another Service leaves in the same run.
+    """
     key = kube_objects.key_of(item)
     ours = (key.api_version, key.kind) in kinds
     before: Object | None = None
@@ -159,10 +194,10 @@ def _apply_one(
         except RefusedError as error:
             if dry_run and error.status == 404 and key.namespace in spaces:
                 return _One(key, None, item)
-            if dry_run and ALLOCATED in str(error):  # who has it now leaves in the same run
+            waits = late and ALLOCATED in str(error)
+            if dry_run and waits:
                 return _One(key, before, item)
-            failure = f"the API server refused it: {error}"
-            passing = error.status in PASSING or ALLOCATED in str(error)
+            failure, passing = f"the API server refused it: {error}", error.status in PASSING or waits
         except CONNECTION_ERRORS as error:
             failure, passing = f"no answer of the API server: {error}", True
         if dry_run or not passing or time.monotonic() > deadline:
@@ -189,6 +224,8 @@ def _prune(
     spaces = {item["metadata"]["name"] for item in doomed if item["kind"] == "Namespace"}
     for item in kube_objects.last_first(doomed):
         key = kube_objects.key_of(item)
+        if str(key) in outcome.pruned:  # it made room before
+            continue
         try:
             if key.namespace not in spaces:  # else it goes with its namespace, whatever their number
                 cluster.delete(key, dry_run)

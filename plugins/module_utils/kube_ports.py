@@ -1,6 +1,7 @@
 """Node ports that Services ask for and others hold: what must go first, and what cannot be. Pure.
 
-The API server refuses such a Service when others have been applied already; this is known before.
+The API server refuses such a Service when others have been applied already; this is known before. Its allocator knows
+numbers only, whatever the protocol (kubernetes: pkg/registry/core/service/portallocator).
 """
 
 from __future__ import annotations
@@ -10,62 +11,88 @@ from dataclasses import dataclass
 
 from ansible_collections.twinstack.core.plugins.module_utils.kube_objects import PART_LABEL, Key, Object, key_of
 
-Port = tuple[str, int]  # protocol and number
-
 
 @dataclass(frozen=True)
 class Clashes:
-    """refusals: lines of text. leaving: Services that the part holds no more and whose ports are wanted."""
+    """What of the wanted node ports others hold.
+
+    refusals: lines of text. leaving: Services that the part holds no more and whose ports are wanted. first: wanted
+    Services that move away from a port that another one waits for, in the order in which they must be applied.
+    waiting: wanted Services that cannot have their ports before.
+    """
 
     refusals: tuple[str, ...] = ()
     leaving: tuple[Key, ...] = ()
+    first: tuple[Key, ...] = ()
+    waiting: frozenset[Key] = frozenset()
+
+    def moved(self, item: Object) -> bool:
+        """Whether a wanted object was applied before all others, to make room."""
+        return item["kind"] == "Service" and service_key(item) in self.first
 
 
-def node_ports(item: Object) -> set[Port]:
-    """Node ports that a Service names."""
+def node_ports(item: Object) -> set[int]:
+    """Node ports that a Service names or holds."""
     if item["kind"] != "Service":
         return set()
-    ports = item.get("spec", {}).get("ports") or []
-    return {(port.get("protocol", "TCP"), int(port["nodePort"])) for port in ports if port.get("nodePort")}
+    spec = item.get("spec", {})
+    found = {int(port["nodePort"]) for port in spec.get("ports") or [] if port.get("nodePort")}
+    return found | ({int(spec["healthCheckNodePort"])} if spec.get("healthCheckNodePort") else set())
+
+
+def service_key(item: Object) -> Key:
+    """The key of a Service; without a namespace it is in the default one."""
+    key = key_of(item)
+    return Key(key.api_version, key.kind, key.namespace or "default", key.name)
+
+
+def _moves(held: Object, wanted: Object, number: int) -> bool:
+    """Whether a Service leaves a node port that it holds: it keeps one that it does not name otherwise."""
+    if wanted["spec"].get("type", "ClusterIP") == "ClusterIP":
+        return True
+    names = {port.get("name", "") for port in held["spec"]["ports"] if port.get("nodePort") == number}
+    left = [port for port in wanted["spec"].get("ports") or [] if port.get("name", "") in names]
+    return all(port.get("nodePort") not in (None, number) for port in left)
 
 
 def clashes(wanted: Iterable[Object], there: Iterable[Object], part: str) -> Clashes:
     """What of the wanted Services' node ports others have. there: all Services of the cluster; part: of the wanted."""
-    asked = {key_of(item): node_ports(item) for item in wanted if item["kind"] == "Service"}
-    held = {port: item for item in there for port in node_ports(item)}
+    asked = {service_key(item): item for item in wanted if item["kind"] == "Service"}
+    held = {number: item for item in there for number in node_ports(item)}
     refusals: list[str] = []
     leaving: list[Key] = []
-    movers: dict[Key, set[Key]] = {}
-    for key, ports in asked.items():
-        for protocol, number in sorted(ports):
-            holder = held.get((protocol, number))
-            if holder is None or key_of(holder) == key:
+    waits: dict[Key, set[Key]] = {}
+    waiting: set[Key] = set()
+    for key, item in asked.items():
+        for number in sorted(node_ports(item)):
+            holder = held.get(number)
+            other = service_key(holder) if holder else key
+            if holder is None or other == key:
                 continue
-            other = key_of(holder)
-            if other in asked and (protocol, number) not in asked[other]:
-                movers.setdefault(key, set()).add(other)
+            if other in asked and number not in node_ports(asked[other]) and _moves(holder, asked[other], number):
+                waits.setdefault(key, set()).add(other)
+                waiting.add(key)
             elif other not in asked and part and (holder["metadata"].get("labels") or {}).get(PART_LABEL) == part:
                 leaving.append(other)
+                waiting.add(key)
             else:
                 refusals.append(f"{key}: found node port {number} taken by {other}; expected a free one")
-    for key in movers:
-        if _returns(key, movers):
-            others = ", ".join(str(other) for other in sorted(movers[key], key=str))
-            refusals.append(
-                f"{key}: found its node port to be exchanged with {others}; expected a free port in between"
-            )
-    return Clashes(tuple(refusals), tuple(dict.fromkeys(leaving)))
+    order, exchanged = _order(waits)
+    for key in exchanged:
+        others = ", ".join(sorted(str(other) for other in waits[key]))
+        refusals.append(f"{key}: found its node port exchanged with {others}; expected a free port in between")
+    return Clashes(tuple(refusals), tuple(dict.fromkeys(leaving)), order, frozenset(waiting))
 
 
-def _returns(start: Key, movers: Mapping[Key, set[Key]]) -> bool:
-    """Whether a Service waits, by way of others, for itself."""
-    seen: set[Key] = set()
-    todo = list(movers[start])
-    while todo:
-        key = todo.pop()
-        if key == start:
-            return True
-        if key not in seen:
-            seen.add(key)
-            todo += movers.get(key, ())
-    return False
+def _order(waits: Mapping[Key, set[Key]]) -> tuple[tuple[Key, ...], tuple[Key, ...]]:
+    """Services that others wait for, each after those that it waits for itself; and those that wait for themselves."""
+    done: list[Key] = []
+    left = {other for others in waits.values() for other in others} | set(waits)
+    while True:
+        ready = sorted((key for key in left if not waits.get(key, set()) & left), key=str)
+        if not ready:
+            break
+        done += ready
+        left -= set(ready)
+    needed = {other for others in waits.values() for other in others}
+    return tuple(key for key in done if key in needed), tuple(sorted((key for key in left if key in waits), key=str))

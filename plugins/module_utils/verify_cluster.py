@@ -55,7 +55,7 @@ READERS = (
     ["python3", "-c", "import sys; [print(open(one).read(), end='') for one in sys.argv[1:]]", *SOCKET_FILES],
     ["busybox", "cat", *SOCKET_FILES],
 )
-NO_PROGRAM = re.compile(r"executable file not found|no such file or directory", re.I)
+NO_PROGRAM = re.compile(r'executable file not found|exec: ".*no such file', re.I)
 ISTIO = ("networking.istio.io", "v1")
 DEFAULT_TAG = "istio-revision-tag-default"  # the webhook that says which revision whoever names none gets
 REVISION_LABEL = "istio.io/rev"
@@ -393,7 +393,7 @@ class Api:
                 output += shell.read_channel(STDOUT)
             output += shell.read_channel(STDOUT)
             errors = shell.read_channel(STDERR)
-            ended, told = _ended(shell.read_channel(STATUS)) if not whole and not shell.is_open() else (False, "")
+            ended, told = (False, "") if shell.is_open() else _ended(shell.read_channel(STATUS))
             errors += told
         except API_ERRORS as error:
             raise OSError(f"exec broke off: {reason(error)}") from error

@@ -10,6 +10,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify_model import
     ALL_GROUPS,
     FAMILIES,
     OUTSIDE,
+    TENANT_GROUPS,
     Cluster,
     Known,
     Probe,
@@ -112,7 +113,8 @@ def conclude(
     for probe in sorted(plan.probes, key=lambda item: ALL_GROUPS.index(item.group)):
         verdict = verdicts[probe.id]
         if verdict.skip:
-            part = Skip(probe.group, f"{probe.id.rpartition('/')[2]}: {verdict.detail}")
+            what = probe.target if probe.group in TENANT_GROUPS else probe.id.rpartition("/")[2]
+            part = Skip(probe.group, f"{what}: {verdict.detail}")
             if part not in skipped:
                 skipped.append(part)
             continue

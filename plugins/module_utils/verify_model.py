@@ -156,7 +156,10 @@ class TenantGateway:
 
 @dataclass(frozen=True)
 class Workload:
-    """One pod of a tenant's Service, for all that are made alike. port: that the Service leads to in it."""
+    """One pod of a tenant's Service, for all that are made alike.
+
+    port: that the Service leads to in it; kind: what all of its like have in common; families: those of the Service.
+    """
 
     namespace: str
     service: str
@@ -164,6 +167,8 @@ class Workload:
     container: str
     node: str
     port: int
+    kind: str
+    families: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -209,7 +209,8 @@ def parse_workloads(services: Iterable[Json], pods: Iterable[Json]) -> tuple[Wor
             kind = labels.get("pod-template-hash", pod["metadata"]["name"])
             for container, number in _target_ports(service, pod):
                 node = pod["spec"].get("nodeName", "")
-                one = Workload(space, name, pod["metadata"]["name"], container, node, number)
+                families = tuple(service["spec"].get("ipFamilies") or FAMILIES)
+                one = Workload(space, name, pod["metadata"]["name"], container, node, number, kind, families)
                 found.setdefault((space, name, kind, number), one)
     return tuple(found[key] for key in sorted(found))
 

@@ -33,6 +33,8 @@ REDIRECT = re.compile(r"(?:REDIRECT --to-ports |redirect to :)(\d+)")
 # The kernel's tables of sockets, and whether a socket of IPv6 is for IPv6 alone unless its program says otherwise.
 SOCKET_FILES = ("/proc/net/tcp", "/proc/net/tcp6", "/proc/sys/net/ipv6/bindv6only")
 SOCKETS = "sockets"
+# Addresses are written in groups of four bytes, the last byte of each first.
+LOOPBACK4, LOOPBACK6, MAPPED = "7F", "0" * 24 + "01000000", "0" * 16 + "FFFF0000"
 LISTEN = "0A"  # kernel: include/net/tcp_states.h, TCP_LISTEN
 SHOWN_BODY = 120  # characters of an unexpected answer that a person gets to see
 
@@ -294,7 +296,9 @@ def listening_families(lines: Sequence[str], port: int) -> set[str]:
         address, _, number = words[1].rpartition(":")
         if int(number, 16) != port:
             continue
-        found.add("IPv4" if len(address) == 8 else "IPv6")
+        if address == LOOPBACK6 or (len(address) == 8 and address.endswith(LOOPBACK4)):
+            continue  # nobody but the pod itself reaches it
+        found.add("IPv4" if len(address) == 8 or address.startswith(MAPPED) else "IPv6")
         if len(address) > 8 and not only and set(address) == {"0"}:
             found.add("IPv4")
     return found

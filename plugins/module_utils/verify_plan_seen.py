@@ -101,8 +101,10 @@ def tenant_listens(scope: Scope) -> Iterator[Probe]:
     """
     for family in FAMILIES:
         for one in scope.cluster.workloads:
+            if family not in one.families:
+                continue
             yield Probe(
-                id=f"tenant-listens/{family}/{one.namespace}/{one.service}/{one.pod}/{one.port}",
+                id=f"tenant-listens/{family}/{one.namespace}/{one.service}/{one.kind}/{one.port}",
                 group="tenant-listens",
                 title=f"{one.namespace}'s {one.pod} listens on port {one.port}",
                 family=family,

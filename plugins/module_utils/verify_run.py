@@ -225,6 +225,9 @@ def probe_all(
             current = again() if again else todo
         except API_ERRORS:  # the way to the API may be what settles
             current = todo
+        there = {probe.id for probe in current.probes}
+        for name in (name for name in failed - there if name.startswith("tenant-listens/")):
+            verdicts[name] = Verdict(False, "its pods have gone meanwhile", skip=True)
         groups = {probe.group for probe in current.probes if probe.id in failed}
         # What is counted, traced or drawn is seen only while there is something to see.
         resent = TRAFFIC_GROUP if groups & set(SEEN_GROUPS) else ""

@@ -26,6 +26,11 @@ options:
     description: By name (any but C(ca)), the hosts (names and addresses of both families) that it is good for.
     type: dict
     default: {}
+  keep:
+    description: Files that are not removed, whoever signed them.
+    type: list
+    elements: path
+    default: []
 attributes:
   check_mode:
     description: Tells what would be made.

@@ -93,15 +93,18 @@ def ensure_certificate(
     return True
 
 
-def forget(authority: Pair | None, folder: Path, keep: Collection[str], write: bool = True) -> list[str]:
+def forget(
+    authority: Pair | None, folder: Path, keep: Collection[str], named: Collection[Path] = (), write: bool = True
+) -> list[str]:
     """Remove certificates that the authority signed and nobody wants any more, with their keys; their names.
 
-    What somebody else signed is somebody else's.
+    keep: names that are wanted; named: files that somebody names. What another authority signed is somebody else's.
     """
+    used = {path.expanduser().resolve() for path in named}
     gone = []
     for path in sorted(folder.glob("*.crt")):
         found = _read(path, path.with_suffix(".key"))
-        if path.stem in (AUTHORITY, *keep) or not authority or not found:
+        if path.stem in (AUTHORITY, *keep) or path.resolve() in used or not authority or not found:
             continue
         if not _signed_by(found.certificate, authority.certificate):
             continue

@@ -125,8 +125,8 @@ def main() -> None:
         {"api_version": "apps/v1", "kind": "Deployment", "namespace": f"bench-{way}", "names": ["server", "client"]}
         for way in WAYS
     ]
-    play({"bench_objects": objects(), "bench_wait": wait})
     try:
+        play({"bench_objects": objects(), "bench_wait": wait})
         figures = measure()
     finally:
         play({})

@@ -1,6 +1,6 @@
 """A web server of the lab's own machine, outside the cluster, by HTTP and by HTTPS, on both families.
 
-Arguments: port of HTTP, port of HTTPS, certificate, key. It answers with the address that the request came from.
+Arguments: two ports of HTTP, port of HTTPS, certificate, key. It answers with the address that the request came from.
 """
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ class Handler(BaseHTTPRequestHandler):
 
 def main() -> None:
     """Serve until killed."""
-    http, https = (Server(("::", int(port)), Handler) for port in sys.argv[1:3])
+    *plain, https = (Server(("::", int(port)), Handler) for port in sys.argv[1:4])
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(sys.argv[3], sys.argv[4])
+    context.load_cert_chain(sys.argv[4], sys.argv[5])
     https.socket = context.wrap_socket(https.socket, server_side=True)
-    Thread(target=http.serve_forever, daemon=True).start()
+    for http in plain:
+        Thread(target=http.serve_forever, daemon=True).start()
     https.serve_forever()
 
 

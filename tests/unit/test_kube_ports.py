@@ -13,13 +13,17 @@ from ansible_collections.twinstack.core.plugins.module_utils.kube_objects import
 from tests.unit.kube_server import api_server
 
 
-def service(space: str, *ports: int, part: str = "", name: str = "gateway", protocol: str = "TCP") -> dict[str, Any]:
-    """A Service with node ports."""
-    listed = [{"name": f"p{port}", "port": port, "nodePort": port, "protocol": protocol} for port in ports]
+def service(space: str, *ports: int, part: str = "", name: str = "gateway", **more: Any) -> dict[str, Any]:
+    """A Service with node ports, the first one's name being http."""
+    listed = [
+        {"name": ("http", "https")[number], "port": port, "nodePort": port, "protocol": "TCP"}
+        for number, port in enumerate(ports)
+    ]
     metadata: dict[str, Any] = {"name": name, "namespace": space}
     if part:
         metadata["labels"] = {PART_LABEL: part}
-    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"ports": listed}}
+    spec = {"type": "NodePort", "ports": listed, **more}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
 
 
 def key(space: str) -> Key:
@@ -33,15 +37,24 @@ def test_a_port_of_somebody_elses_service_is_refused_with_its_name() -> None:
     )
 
 
-def test_what_is_its_own_or_of_another_protocol_or_free_is_no_clash() -> None:
-    there = [service("foo", 30080), service("udp", 30443, protocol="UDP"), {"kind": "ConfigMap", "metadata": {}}]
+def test_a_number_is_taken_whatever_the_protocol_and_for_health_checks_too() -> None:
+    udp = {"name": "udp", "port": 1, "nodePort": 30080, "protocol": "UDP"}
+    assert kube_ports.clashes([service("foo", 30080)], [service("shop", ports=[udp])], "tenants").refusals
+    assert kube_ports.clashes([service("foo", 30080)], [service("shop", healthCheckNodePort=30080)], "").refusals
+
+
+def test_what_is_its_own_or_free_is_no_clash() -> None:
+    there = [service("foo", 30080), {"kind": "ConfigMap", "metadata": {}}]
     assert kube_ports.clashes([service("foo", 30080, 30443)], there, "tenants") == kube_ports.Clashes()
+    nameless = service("", 30080)
+    del nameless["metadata"]["namespace"]
+    assert kube_ports.clashes([nameless], [service("default", 30080)], "tenants") == kube_ports.Clashes()
 
 
 def test_who_leaves_the_part_makes_room() -> None:
     there = [service("foo", 30080, part="tenants"), service("bar", 30081, part="other")]
     found = kube_ports.clashes([service("renamed", 30080)], there, "tenants")
-    assert found == kube_ports.Clashes((), (key("foo"),))
+    assert not found.refusals and found.leaving == (key("foo"),) and found.waiting == {key("renamed")}
     assert kube_ports.clashes([service("renamed", 30081)], there, "tenants").refusals
 
 
@@ -51,7 +64,27 @@ def test_a_port_that_another_one_moves_away_from_is_free_unless_it_is_an_exchang
     found = kube_ports.clashes([service("foo", 30081), service("bar", bar)], there, "tenants")
     assert bool(found.refusals) is exchange and found.leaving == ()
     if exchange:
-        assert "found its node port to be exchanged with Service bar/gateway" in found.refusals[0]
+        assert any("found its node port exchanged with Service bar/gateway" in line for line in found.refusals)
+    else:
+        assert found.first == (key("bar"),)
+
+
+def test_a_long_chain_moves_from_its_end() -> None:
+    spaces = [f"t{number}" for number in range(12)]
+    there = [service(space, 30000 + number) for number, space in enumerate(spaces)]
+    wanted = [service(space, 30001 + number) for number, space in enumerate(spaces)]
+    found = kube_ports.clashes(wanted, there, "tenants")
+    assert found.refusals == ()
+    assert found.first == tuple(key(space) for space in reversed(spaces[1:]))
+    assert found.waiting == {key(space) for space in spaces[:-1]}
+
+
+def test_a_service_that_does_not_name_its_port_keeps_it() -> None:
+    there = [service("foo", 31000, type="LoadBalancer")]
+    silent = service("foo", type="LoadBalancer", ports=[{"name": "http", "port": 80}])
+    assert kube_ports.clashes([silent, service("bar", 31000)], there, "tenants").refusals
+    inside = service("foo", type="ClusterIP", ports=[{"name": "http", "port": 80}])
+    assert kube_ports.clashes([inside, service("bar", 31000)], there, "tenants").first == (key("foo"),)
 
 
 def test_nothing_is_applied_when_a_port_is_taken(tmp_path: Path) -> None:
@@ -73,9 +106,10 @@ def test_nothing_is_applied_when_a_port_is_taken(tmp_path: Path) -> None:
         assert apply(space, service("foo", 30081)).failures == []
         renamed = [space | {"metadata": {"name": "new"}}, service("new", 30081)]
         told = apply(*renamed, dry=True)
-        assert told.failures == []
+        assert told.failures == [] and told.pruned.count("Service foo/gateway") == 1
         state.log.clear()
         assert apply(*renamed).failures == []
         removed = state.log.index("DELETE /api/v1/namespaces/foo/services/gateway")
         made = state.log.index("PATCH /api/v1/namespaces/new/services/gateway")
-        assert removed < made
+        made_space = state.log.index("PATCH /api/v1/namespaces/new")
+        assert made_space < removed < made, "what can be refused comes before anything of the living is taken away"

@@ -288,6 +288,9 @@ ANY4, ANY6 = "0" * 8, "0" * 32
         ({"tcp6": [("B80D01200000000067452301EFCDAB89", 8081, "0A")]}, "0", {"IPv6"}),
         ({"tcp": [(ANY4, 8081, "0A")], "tcp6": [(ANY6, 8081, "0A")]}, "1", {"IPv4", "IPv6"}),
         ({"tcp": [(ANY4, 8080, "0A")], "tcp6": [(ANY6, 8081, "01")]}, "0", set()),
+        # On loopback nobody else reaches it; an IPv4 address in IPv6's clothes is one of IPv4.
+        ({"tcp": [("0100007F", 8081, "0A")], "tcp6": [("0" * 24 + "01000000", 8081, "0A")]}, "0", set()),
+        ({"tcp6": [("0" * 16 + "FFFF0000" + "0402F40A", 8081, "0A")]}, "0", {"IPv4"}),
     ],
 )
 def test_a_program_of_one_family_is_told_by_the_kernels_tables(
@@ -307,6 +310,23 @@ def test_a_program_of_one_family_is_told_by_the_kernels_tables(
         if families and family not in families:
             (other,) = families
             assert f"listens on port 8081 in {other} only" in verdict.detail
+
+
+def test_a_service_of_one_family_asks_for_that_family_alone() -> None:
+    raw = raw_observed()
+    raw["tenant_services"][-1]["spec"]["ipFamilies"] = ["IPv6"]
+    todo = plan(observe(raw), NAMESPACE, 18080, "", LAB, "cafe0001").probes
+    assert [probe.family for probe in todo if probe.group == "tenant-listens"] == ["IPv6"]
+
+
+def test_a_pod_that_was_replaced_is_looked_at_by_its_successor() -> None:
+    before = [probe.id for probe in observed().probes if probe.group == "tenant-listens"]
+    raw = raw_observed()
+    for item in raw["pods"]:
+        if item["metadata"]["name"].startswith("shop-"):
+            item["metadata"]["name"] += "-next"
+    todo = plan(observe(raw), NAMESPACE, 18080, "", LAB, "cafe0001").probes
+    assert [probe.id for probe in todo if probe.group == "tenant-listens"] == before
 
 
 def test_a_pod_whose_tables_cannot_be_read_is_skipped_and_said_to_be() -> None:
