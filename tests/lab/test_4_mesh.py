@@ -134,11 +134,11 @@ def test_what_is_plain_not_routed_not_counted_or_not_traced_is_told(lab: Lab) ->
 
 
 def own_build(lab: Lab) -> dict[str, object]:
-    """A site's own build: the bundle's images by another registry's name, which every host has already."""
+    """A site's own build: the bundle's images by another registry's name, which every worker has already."""
     hub, tag = "site.example/mesh", "1.31.0-site.1"
-    for image in ("pilot", "proxyv2", "install-cni"):
+    for image in ("pilot", "proxyv2"):
         tagged = f"ctr -n k8s.io images tag --force docker.io/istio/{image}:1.31.0 {hub}/{image}:{tag}"
-        for host in ("cp1", *sorted(WORKERS)):
+        for host in sorted(WORKERS):
             lab.shell(host, tagged)
     istioctl = bundle_index.read(ARTIFACTS)["istioctl"]["path"]
     return {"hub": hub, "tag": tag, "istioctl": istioctl, "plain_envoy": True}
