@@ -185,6 +185,7 @@ def mesh_graph(scope: Scope) -> Iterator[Probe]:
 FAMILY_JOBS = ("node-families", "service-families")
 NODE_JOBS = ("kubelet", "pods", "felix", "istio-cni")  # with a target on every node
 DNS_SERVICE, ISTIOD_SERVICES = "kube-system/kube-dns", "istio-system/istiod"
+IPVS_JOB = "ipvs"  # with a target on every worker, where kube-proxy uses IPVS
 JOBS = ("proxies", "istiod", "istio-cni", "coredns", "kubelet", "pods", "felix", "api-server")
 
 
@@ -202,7 +203,7 @@ def scrape_targets(scope: Scope) -> Iterator[Probe]:
         )
         title = f"every watched Service answers Prometheus over {family}"
         yield from _seen(scope, "scrape-targets", family, "services", title, PROMETHEUS, _query(services), (',"1"]',))
-        for job in JOBS:
+        for job in (*JOBS, *([IPVS_JOB] if scope.cluster.proxy_mode == "ipvs" else [])):
             title = f"every target of {job} answers Prometheus"
             query, answer, count = f'min(up{{job="{job}"}})', ',"1"]', _number_of_targets(scope, job)
             if count:  # so many there must be: one that is gone is not up either
@@ -216,6 +217,8 @@ def _number_of_targets(scope: Scope, job: str) -> int:
         return len(scope.cluster.nodes)
     if job == "api-server":
         return len(scope.cluster.control_plane)
+    if job == IPVS_JOB:
+        return len(scope.cluster.nodes) - len(scope.cluster.control_plane)
     pods: set[str] = set()
     for name, service in scope.cluster.services.items():
         if name == DNS_SERVICE if job == "coredns" else job == "istiod" and name.startswith(ISTIOD_SERVICES):

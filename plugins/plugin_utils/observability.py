@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from ansible_collections.twinstack.core.plugins.module_utils.kube_objects import RESTRICTED
 from ansible_collections.twinstack.core.plugins.module_utils.verify_model import bracketed
-from ansible_collections.twinstack.core.plugins.module_utils.verify_plan_seen import FAMILY_JOBS
+from ansible_collections.twinstack.core.plugins.module_utils.verify_plan_seen import FAMILY_JOBS, IPVS_JOB
 
 NAMESPACE = "observability"
 PROMETHEUS_PORT = 9090
@@ -24,6 +24,7 @@ KIALI_PORT = 20001
 KUBELET_PORT = 10250
 NOBODY = 65534
 PATIENCE = {"periodSeconds": 5, "timeoutSeconds": 5}  # a busy host is no reason to take a page away
+IPVS_APP = "twinstack-ipvs-servers"
 NODE_FAMILIES, SERVICE_FAMILIES = FAMILY_JOBS
 CERTIFICATE_END = "twinstack:certificate:end_seconds"
 CONFIG_DIGEST = "twinstack.core/config"  # a changed configuration makes a new pod
@@ -289,6 +290,7 @@ def prometheus_config(settings: Mapping[str, Any]) -> Object:
                     api_server,
                 )
             ),
+            *([_pods(IPVS_JOB, ("app", IPVS_APP), str(settings["ipvs_port"]))] if settings["ipvs_program"] else []),
             _node_families(settings["nodes"]),
             _service_families(settings["watched_services"], settings["domain"]),
         ],
@@ -346,6 +348,16 @@ def prometheus_rules(certificates: Mapping[str, str]) -> Object:
             },
         },
         {
+            "alert": "ServiceWithoutServers",
+            "expr": "count by (protocol, address, port, ip_family) (twinstack_ipvs_without_real_servers)",
+            "for": "2m",
+            "labels": {"severity": "warning"},
+            "annotations": {
+                "summary": "{{ $labels.protocol }} {{ $labels.address }} port {{ $labels.port }} has no real server on "
+                "{{ $value }} hosts: kubectl get services,endpointslices -A; on any host: ipvsadm -Ln"
+            },
+        },
+        {
             "alert": "CertificateExpires",
             "expr": f"{CERTIFICATE_END} - time() < 30 * 86400",
             "labels": {"severity": "critical"},
@@ -393,13 +405,55 @@ def prometheus_rules(certificates: Mapping[str, str]) -> Object:
     return {"groups": [{"name": "twinstack", "rules": [*recorded, *_certificates(certificates), *alerts]}]}
 
 
+def ipvs_servers(settings: Mapping[str, Any]) -> list[Object]:
+    """What tells of IPVS virtual servers without real servers, on every worker.
+
+    settings: ipvs_program (its text), ipvs_image (with a Python), ipvs_port (of every worker, in both families).
+    Control planes have the same table by the same kube-proxy, and not the image.
+    """
+    meta = {"name": IPVS_APP, "namespace": "kube-system", "labels": {"app": IPVS_APP}}
+    digest = hashlib.sha256(settings["ipvs_program"].encode()).hexdigest()
+    container = {
+        "name": "ipvs-servers",
+        "image": settings["ipvs_image"],
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["/usr/bin/python3", "/etc/ipvs/ipvs_servers.py", str(settings["ipvs_port"])],
+        "resources": {"requests": {"cpu": "1m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
+        "securityContext": RESTRICTED | {"runAsUser": NOBODY, "readOnlyRootFilesystem": True},
+        "volumeMounts": [{"name": "program", "mountPath": "/etc/ipvs"}],
+    }
+    expression = {"key": "node-role.kubernetes.io/control-plane", "operator": "DoesNotExist"}
+    terms = {"nodeSelectorTerms": [{"matchExpressions": [expression]}]}
+    pod = {
+        "hostNetwork": True,  # the table is that of a network, and the pods' own one has none
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": 1,
+        "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}},
+        "containers": [container],
+        "volumes": [{"name": "program", "configMap": {"name": IPVS_APP}}],
+    }
+    labels = {"app": IPVS_APP}
+    template = {"metadata": {"labels": labels, "annotations": {CONFIG_DIGEST: digest}}, "spec": pod}
+    program = {"ipvs_servers.py": settings["ipvs_program"]}
+    return [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": program},
+        {
+            "apiVersion": "apps/v1",
+            "kind": "DaemonSet",
+            "metadata": meta,
+            "spec": {"selector": {"matchLabels": labels}, "template": template},
+        },
+    ]
+
+
 def prometheus(settings: Mapping[str, Any]) -> list[Object]:
     """All of Prometheus.
 
     settings: image, primary_family, interval, cluster_interval, retention_time, retention_size, resources,
     node (where its storage is),
     storage (that folder), nodes (name, ipv4, ipv6 of each), domain, watched_services (port by ``name.namespace``),
-    certificates (end by name).
+    certificates (end by name), and those of ipvs_servers; an empty ipvs_program = kube-proxy uses no IPVS.
     """
     config, digest = config_map(
         "prometheus",
@@ -441,6 +495,7 @@ def prometheus(settings: Mapping[str, Any]) -> list[Object]:
         *storage("prometheus", settings["node"], settings["storage"], settings["storage_size"]),
         deployment("prometheus", container, volumes, digest, serviceAccountName="prometheus"),
         service("prometheus", "prometheus", {"http": PROMETHEUS_PORT}, settings["primary_family"]),
+        *(ipvs_servers(settings) if settings["ipvs_program"] else []),
     ]
 
 

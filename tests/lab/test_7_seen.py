@@ -130,6 +130,28 @@ def test_a_service_and_a_node_that_lose_a_family_are_told_and_raise_an_alert(lab
     until(lambda: "FamilyLostOnNode" not in firing(lab), 60, "no alert about the node any more")
 
 
+def test_a_service_without_servers_raises_an_alert_in_both_families(lab: Lab, until: Until) -> None:
+    """Prometheus would go on to show what the cluster had before; only the kernel's own table tells."""
+
+    def empty() -> set[tuple[str, str]]:
+        found = query(lab, "twinstack_ipvs_without_real_servers")
+        return {(item["metric"]["ip_family"], item["metric"]["node"]) for item in found}
+
+    assert empty() == set()
+    ports = [{"name": "http", "port": 80}]
+    spec = {"selector": {"app": "nobody"}, "ipFamilyPolicy": "RequireDualStack", "ports": ports}
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "nobody"}, "spec": spec}
+    lab.kubectl(f"-n default apply -f - <<'END'\n{json.dumps(service)}\nEND")
+    try:
+        nodes = ("worker1", "worker2")
+        everywhere = {(family, node) for family in ("IPv4", "IPv6") for node in nodes}
+        until(lambda: empty() == everywhere, 90, "the Service in both families on both workers")
+        until(lambda: "ServiceWithoutServers" in firing(lab), 30, "an alert")
+    finally:
+        lab.kubectl("-n default delete service nobody")
+    until(lambda: empty() == set(), 90, "nothing of it any more")
+
+
 def test_the_end_of_every_certificate_is_known(lab: Lab) -> None:
     ends = {
         item["metric"]["certificate"]: float(item["value"][1])

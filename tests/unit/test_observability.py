@@ -30,6 +30,9 @@ SETTINGS: dict[str, Any] = {
     "path": "/srv/traces",
     "size": "2Gi",
     "retention": "72h",
+    "ipvs_program": "print()\n",
+    "ipvs_image": "example.org/python:1",
+    "ipvs_port": 9254,
 }
 MAKERS = (observability.prometheus, observability.jaeger, observability.kiali)
 
@@ -230,3 +233,13 @@ def test_traces_are_kept_in_memory_or_in_a_folder(storage: str) -> None:
 )
 def test_histograms_that_nobody_reads_are_left_out(name: str, kept: bool) -> None:
     assert bool(re.fullmatch(observability.UNREAD, name)) is not kept
+
+
+def test_without_ipvs_nothing_looks_at_its_table() -> None:
+    def about(settings: dict[str, Any]) -> list[str]:
+        made = [item["metadata"]["name"] for item in observability.prometheus(settings)]
+        jobs = [job["job_name"] for job in observability.prometheus_config(settings)["scrape_configs"]]
+        return [name for name in (*made, *jobs) if "ipvs" in name]
+
+    assert about(SETTINGS) == ["twinstack-ipvs-servers", "twinstack-ipvs-servers", "ipvs"]
+    assert about(SETTINGS | {"ipvs_program": ""}) == []
