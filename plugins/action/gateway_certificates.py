@@ -23,7 +23,6 @@ class ActionModule(ActionBase):
         folder = Path(str(arguments["dest"])).expanduser()
         wanted = arguments.get("certificates") or {}
         made: list[str] = []
-        removed: list[str] = []
         now, write = certificates.today(), not self._task.check_mode
         named = [Path(str(path)) for path in arguments.get("keep") or []]
         # An authority that nobody needs is not made, and not made anew.

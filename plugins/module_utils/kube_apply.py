@@ -136,9 +136,9 @@ def _make_room(
             return
         outcome.pruned.append(str(key))
         outcome.diff.append(kube_objects.difference(key, before, None))
-    for key in ports.first:
-        for item in (item for item in wave if item["kind"] == "Service" and kube_ports.service_key(item) == key):
-            _tell(one(item), outcome)
+    moving = [item for item in wave if ports.moved(item)]
+    for item in sorted(moving, key=lambda item: ports.first.index(kube_ports.service_key(item))):
+        _tell(one(item), outcome)
 
 
 def _tell(result: _One, outcome: Outcome) -> None:

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,14 @@ class Lab:
         """Run kubectl with the administrator's rights on the first control plane."""
         return self.shell("cp1", f"kubectl --kubeconfig /etc/kubernetes/admin.conf {script}")
 
+    def keep_first_family(self, space: str, service: str) -> str:
+        """Take the second family from a Service, which is the only one that the API lets go; which that was."""
+        spec = json.loads(self.kubectl(f"-n {space} get service {service} -o json"))["spec"]
+        first, second = spec["ipFamilies"]
+        single = {"ipFamilyPolicy": "SingleStack", "ipFamilies": [first], "clusterIPs": spec["clusterIPs"][:1]}
+        self.kubectl(f"-n {space} patch service {service} --type merge -p '{json.dumps({'spec': single})}'")
+        return str(second)
+
     def report(self) -> dict[str, Any]:
         """The last verification's report."""
         data: dict[str, Any] = json.loads((ARTIFACTS / "report.json").read_text())
@@ -92,6 +100,15 @@ class Lab:
 def lab() -> Lab:
     """The lab."""
     return Lab()
+
+
+@pytest.fixture(scope="module")
+def everything(lab: Lab) -> Iterator[None]:
+    """Runs of a module install the mesh, its tenants and what observes it; they are there already, or are made."""
+    lab.mesh = True
+    lab.play("site.yml", "--skip-tags", "verify", timeout=1800)
+    yield
+    lab.mesh = False
 
 
 @pytest.fixture(scope="session")

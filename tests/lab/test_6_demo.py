@@ -127,10 +127,7 @@ def test_a_raised_limit_is_told(lab: Lab) -> None:
 
 def test_a_gateway_without_its_second_family_is_told_in_that_family_alone(lab: Lab) -> None:
     """The first family of a Service cannot be taken away: IPv6 in a cluster that is IPv4 first."""
-    service = json.loads(lab.kubectl("-n foo get service gateway -o json"))["spec"]
-    first, second = service["ipFamilies"]
-    single = {"ipFamilyPolicy": "SingleStack", "ipFamilies": [first], "clusterIPs": service["clusterIPs"][:1]}
-    lab.kubectl(f"-n foo patch service gateway --type merge -p '{json.dumps({'spec': single})}'")
+    second = lab.keep_first_family("foo", "gateway")
     try:
         found = wrong(lab, "S1", "S3")
     finally:

@@ -8,11 +8,12 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from ansible_collections.twinstack.core.plugins.plugin_utils import observability
 
 from tests.bench.bench import lab_memory
 from tests.lab.conftest import ARTIFACTS, REPO, Lab
@@ -33,16 +34,8 @@ STANDARD = {
     *("connection_security_policy", "ip_family"),
 }
 OF_TARGET = {"__name__", "instance", "job", "namespace", "pod", "node", "app"}
+pytestmark = pytest.mark.usefixtures("everything")
 PAGES = "/api/v1/namespaces/observability/services"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def with_the_mesh(lab: Lab) -> Iterator[None]:
-    """Runs of this module install the mesh; the cluster is there already, or is made."""
-    lab.mesh = True
-    lab.play("site.yml", "--skip-tags", "verify", timeout=1800)
-    yield
-    lab.mesh = False
 
 
 def query(lab: Lab, text: str) -> list[dict[str, Any]]:
@@ -62,17 +55,10 @@ def observe(lab: Lab) -> None:
     lab.play("playbooks/observability.yml")
 
 
-def without_ipv6(lab: Lab, service: str) -> None:
-    """Take IPv6 from one of the Services."""
-    address = lab.kubectl(f"-n observability get service {service} -o jsonpath={{.spec.clusterIPs[0]}}").strip()
-    single = {"spec": {"ipFamilyPolicy": "SingleStack", "ipFamilies": ["IPv4"], "clusterIPs": [address]}}
-    lab.kubectl(f"-n observability patch service {service} --type merge -p '{json.dumps(single)}'")
-
-
 def test_jaeger_without_ipv6_is_told_in_ipv6_alone(lab: Lab) -> None:
-    without_ipv6(lab, "jaeger-query")
-    without_ipv6(lab, "jaeger-collector")
     try:
+        for service in ("jaeger-query", "jaeger-collector"):
+            assert lab.keep_first_family(observability.NAMESPACE, service) == "IPv6"
         found = broken(lab)
     finally:
         observe(lab)
@@ -110,10 +96,8 @@ def test_no_page_is_on_a_port_of_a_host_and_every_one_is_where_the_docs_say(lab:
 def test_a_service_and_a_node_that_lose_a_family_are_told_and_raise_an_alert(lab: Lab, until: Until) -> None:
     """Prometheus' own Service without IPv6: a scrape target is gone. A kubelet shut off in IPv6: a target is down."""
     rule = "INPUT -p tcp --dport 10250 -s fd66::12 -j REJECT"  # worker1, which Prometheus is on
-    address = lab.kubectl("-n observability get service prometheus -o jsonpath={.spec.clusterIPs[0]}").strip()
-    single = {"spec": {"ipFamilyPolicy": "SingleStack", "ipFamilies": ["IPv4"], "clusterIPs": [address]}}
-    lab.kubectl(f"-n observability patch service prometheus --type merge -p '{json.dumps(single)}'")
     try:
+        assert lab.keep_first_family(observability.NAMESPACE, "prometheus") == "IPv6"
         until(lambda: "FamilyLostOnService" in firing(lab), 90, "an alert about the Service")
     finally:
         observe(lab)

@@ -21,6 +21,7 @@ from tests.lab.test_6_demo import TENANTS
 from tests.lab.test_7_seen import query
 
 Until = Callable[..., None]
+pytestmark = pytest.mark.usefixtures("everything")
 FOO, BAR = TENANTS
 OUTSIDE = ["nsenter", "--net=/run/netns/twinstack"]
 HTTP, HTTPS, CLOSED = 18099, 18443, 18100  # the last one is served too, and named by nobody
@@ -40,15 +41,6 @@ SECURED = {
 }
 # Of the pod, so that it holds for the mesh's containers too.
 CONFINED = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def with_the_mesh(lab: Lab) -> Iterator[None]:
-    """Runs of this module install the mesh and its tenants, unless they are there."""
-    lab.mesh = True
-    lab.play("site.yml", "--skip-tags", "verify", timeout=1800)
-    yield
-    lab.mesh = False
 
 
 def start(lab: Lab, name: str, node: str = "", meshed: bool = True, space: str = "foo") -> None:

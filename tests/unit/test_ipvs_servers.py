@@ -10,6 +10,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from ansible_collections.twinstack.core.plugins.module_utils import verify_parse
+from ansible_collections.twinstack.core.plugins.module_utils.verify_model import endpoint
 
 from tests.conftest import ROOT
 
@@ -48,6 +50,10 @@ def test_virtual_servers_without_real_servers_are_told_by_family(program: Module
         ("TCP", "fd66:96::a", 53): 1,
         ("TCP", "fd66:96::b", 80): 0,  # one that takes no new connections is none
     }
+    # It runs alone in a pod, so it cannot share the verification's reader; the two must agree.
+    others = verify_parse.parse_ip_vs(TABLE.splitlines())
+    told = {f"{protocol} {endpoint(address, port)}": servers for (protocol, address, port), servers in table.items()}
+    assert told == {name: len(servers) for name, servers in others.items()}
     lines = program.page(table).splitlines()
     assert 'twinstack_ipvs_virtual_servers{ip_family="IPv4"} 2' in lines
     assert 'twinstack_ipvs_virtual_servers{ip_family="IPv6"} 2' in lines
