@@ -83,8 +83,9 @@ def read(client: Client, namespace: str) -> dict[str, dict[str, int]]:
     root = f"/api/v1/namespaces/{namespace}/pods"
     found = {}
     for item in client.request("GET", root, {"labelSelector": "app=istiod"})["items"]:
-        name = item["metadata"]["name"]
-        if item["status"].get("phase") != "Running" or item["metadata"].get("deletionTimestamp"):
+        name, status = item["metadata"]["name"], item["status"]
+        # After a cold boot it is "Running" without an address until its network is made anew.
+        if status.get("phase") != "Running" or not status.get("podIP") or item["metadata"].get("deletionTimestamp"):
             continue
         try:
             found[name] = istio_rejects.parse(client.text(f"{root}/{name}:{PORT}/proxy/metrics"))

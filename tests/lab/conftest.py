@@ -35,9 +35,16 @@ class Lab:
     before: dict[str, Any] | None = None
     mesh = False
 
-    def play(self, playbook: str, *arguments: str, ok: bool | None = True, timeout: float = 900) -> str:
+    def play(
+        self,
+        playbook: str,
+        *arguments: str,
+        ok: bool | None = True,
+        timeout: float = 900,
+        inventory: str | Path = "inventory/lab",
+    ) -> str:
         """Run a playbook and return its output; ok says whether it must succeed (None: either way)."""
-        command = [str(PLAYBOOK), "-i", "inventory/lab", playbook, *self.settings(), *arguments]
+        command = [str(PLAYBOOK), "-i", str(inventory), playbook, *self.settings(), *arguments]
         done = subprocess.run(
             command, cwd=REPO, env=environment(), capture_output=True, text=True, timeout=timeout, check=False
         )
