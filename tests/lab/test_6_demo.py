@@ -64,7 +64,7 @@ def test_all_scenarios_are_as_expected_and_leave_nothing(lab: Lab) -> None:
 
 
 def test_the_page_in_a_browser(lab: Lab, tmp_path: Path) -> None:
-    """Sections are there, nothing is fetched, nothing goes wrong; the picture is kept beside the report."""
+    """Sections are there, nothing is fetched, nothing goes wrong; pictures are kept beside the report."""
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
     assert browser, "chromium: found none. Try: apt install chromium"
     page = (ARTIFACTS / "report.html").resolve().as_uri()
@@ -78,6 +78,15 @@ def test_the_page_in_a_browser(lab: Lab, tmp_path: Path) -> None:
         check=True,
     )
     assert picture.stat().st_size > 50_000
+    dark, printed = ARTIFACTS / "report-dark.png", ARTIFACTS / "report.pdf"
+    for how in (
+        ["--force-dark-mode", "--window-size=1300,6000", f"--screenshot={dark}"],
+        ["--no-pdf-header-footer", f"--print-to-pdf={printed}"],
+    ):
+        subprocess.run([*common, *how, page], capture_output=True, check=True)
+    assert dark.stat().st_size > 50_000 and dark.read_bytes() != picture.read_bytes(), "it follows the reader's choice"
+    # Half as many when what is folded on a screen is folded on paper too, where nobody can open it.
+    assert printed.read_bytes().count(b"/Type /Page\n") > 12, "every step is on paper"
     shown = subprocess.run([*common, "--dump-dom", page], capture_output=True, text=True, check=True)
     for text in ("Scenarios", "Host by host", "Who called whom", "Check by check", "Where the time went", "Nodes"):
         assert f"<h2>{text}</h2>" in shown.stdout, text

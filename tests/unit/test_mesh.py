@@ -12,6 +12,7 @@ from ansible_collections.twinstack.core.plugins.module_utils import istio_reject
 from ansible_collections.twinstack.core.plugins.plugin_utils import mesh as model
 
 from tests.conftest import Run, task_play
+from tests.unit.kube_server import api_server
 
 BUNDLE = {"hub": "docker.io/istio", "tag": "1.31.0", "istioctl": "/bundle/istioctl", "plain_envoy": True}
 SITE = {"hub": "registry.example/istio", "tag": "site", "istioctl": "/site/istioctl"}
@@ -240,6 +241,22 @@ def test_refusals_are_read_per_proxy_and_reason() -> None:
         'bar-1.team: say \\"no\\"': 1,
         "all proxies: lds": 3,
     }
+
+
+def test_an_istiod_without_an_address_is_not_asked(playbook: Callable[..., Run], tmp_path: Path) -> None:
+    """As after a cold boot: its state is still "Running", and the API refuses to ask an address that is none."""
+    states = {"istiod-1": {"phase": "Running"}, "istiod-2": {"phase": "Running", "podIP": "10.244.0.7"}}
+
+    def pods(rest: str, query: list[tuple[str, str]]) -> tuple[int, Any]:
+        if "/proxy" in rest:
+            return (200, METRICS) if rest.startswith("/istiod-2:") else (400, {"message": "address not allowed"})
+        return 200, {"items": [{"metadata": {"name": name}, "status": status} for name, status in states.items()]}
+
+    with api_server(tmp_path) as (state, config):
+        state.pages["/api/v1/namespaces/istio-system/pods"] = pods
+        path = task_play(tmp_path, "twinstack.core.istio_rejects", {"kubeconfig": str(config)}, "found['rejects']")
+        output = playbook("-i", "localhost,", path).succeeded().output
+    assert "istiod-2" in output and "istiod-1" not in output
 
 
 def test_only_what_came_in_between_counts() -> None:
