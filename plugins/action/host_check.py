@@ -37,6 +37,8 @@ class ActionModule(ActionBase):
                 "cgroup_controllers": {"type": "list", "elements": "str", "required": True},
                 "max_clock_offset_seconds": {"type": "float", "required": True},
                 "swap_is_turned_off": {"type": "bool", "required": True},
+                "metrics_host": {"type": "str", "default": ""},
+                "metrics_size": {"type": "str", "default": ""},
                 "foreign_firewall": {"type": "str", "choices": ["refuse", "warn"], "required": True},
             }
         )

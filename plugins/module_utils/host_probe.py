@@ -130,10 +130,11 @@ def sysctls(links: dict[str, dict[str, Any]]) -> dict[str, str]:
     return {path: value for path, value in values.items() if value}
 
 
-def disk_free_gb(path: str) -> float:
-    """Free space in GiB of the file system that holds a path, for non-root users."""
+def disk_gb(path: str) -> tuple[float, float]:
+    """Free space, for non-root users, and size in GiB of the file system that holds a path."""
     status = os.statvfs(path)
-    return round(status.f_bavail * status.f_frsize / 2**30, 1)
+    free, size = (round(blocks * status.f_frsize / 2**30, 1) for blocks in (status.f_bavail, status.f_blocks))
+    return free, size
 
 
 def observe(api_port: int) -> dict[str, Any]:
@@ -147,6 +148,7 @@ def observe(api_port: int) -> dict[str, Any]:
         for family, flag in (("ipv4", "-4"), ("ipv6", "-6"))
     }
     stale_now = stale_state(links)
+    disk_free, disk_size = disk_gb("/var")
     links_shown = {name: link for name, link in links.items() if not name.startswith("cali")}
     return {
         "os": parse_os_release(read("/etc/os-release")),
@@ -157,7 +159,8 @@ def observe(api_port: int) -> dict[str, Any]:
         "features": features,
         "cpus": os.cpu_count() or 1,
         "memory": parse_meminfo(read("/proc/meminfo")),
-        "disk_free_gb": disk_free_gb("/var"),
+        "disk_free_gb": disk_free,
+        "disk_size_gb": disk_size,
         "swap": swaps(),
         "clock": {"seconds": time.time(), "synchronised": clock_synchronised()},
         "ports": network.open_ports(api_port),

@@ -74,11 +74,10 @@ def apply_all(
     kept = None
     try:
         ports = _port_clashes(cluster, wanted, part)
+        outcome.failures += [*_taken_namespaces(cluster, wanted), *ports.refusals]
     except (RefusedError, *CONNECTION_ERRORS) as error:
-        outcome.failures.append(f"Services of the cluster could not be listed: {error}")
-        return outcome
-    if ports.refusals:
-        outcome.failures += ports.refusals
+        outcome.failures.append(f"namespaces and Services of the cluster could not be read: {error}")
+    if outcome.failures:
         return outcome
 
     def one(item: Object) -> _One:
@@ -109,6 +108,17 @@ def apply_all(
     if part:
         _prune(cluster, wanted, part, kept, dry_run, outcome)
     return outcome
+
+
+def _taken_namespaces(cluster: Cluster, wanted: Sequence[Object]) -> list[str]:
+    """Namespaces that are somebody else's, or that another revision of the mesh would serve."""
+    found = []
+    for item in (one for one in wanted if one["kind"] == "Namespace"):
+        key = kube_objects.key_of(item)
+        foreign = kube_objects.foreign_namespace(cluster.get(key), item)
+        if foreign:
+            found.append(f"{key}: {foreign}")
+    return found
 
 
 def _port_clashes(cluster: Cluster, wanted: Sequence[Object], part: str) -> kube_ports.Clashes:
@@ -181,9 +191,6 @@ def _apply_one(
     while True:
         try:
             before = cluster.get(key)
-            foreign = kube_objects.foreign_namespace(before, item)
-            if foreign:
-                return _One(key, None, None, foreign)
             if kube_objects.stands(before, item):
                 return _One(key, before, before)
             return _One(key, before, cluster.apply(item, key, dry_run, force))

@@ -92,6 +92,15 @@ def move_all(
     return moved, []
 
 
+def outside(cluster: Cluster, namespace: str) -> list[str]:
+    """Running pods without a proxy: who opted out, or was started before its namespace was in the mesh."""
+    return sorted(
+        pod["metadata"]["name"]
+        for pod in _here(cluster, namespace, "v1", "Pod")
+        if not revision_of(pod) and pod["status"].get("phase") == "Running"
+    )
+
+
 def settled(cluster: Cluster, namespace: str, revision: str) -> list[str]:
     """Pods that still have another revision's proxy or are on their way out: names; empty when all moved."""
     return sorted(

@@ -65,8 +65,8 @@ def objects(demo_image: str, fortio_image: str) -> list[Object]:
 
 
 def broken_route(tenant: str, gateway: str = "gateway") -> Object:
-    """A route of a tenant to a host that there is not."""
-    destination = {"host": f"nowhere.{tenant}.svc.cluster.local", "port": {"number": 80}}
+    """A route of a tenant to a host that there is not: a short name, which is one of the tenant's own Services."""
+    destination = {"host": "nowhere", "port": {"number": 80}}
     rule = {"match": [{"uri": {"prefix": BROKEN_PATH}}], "route": [{"destination": destination}]}
     return {
         "apiVersion": "networking.istio.io/v1",

@@ -226,14 +226,19 @@ class Engine:
         return self._pods[tenant, service]
 
     def answers(self, items: Sequence[Ask]) -> list[list[Json]]:
-        """Answers to all requests, repeats together, one batch for each place."""
+        """Answers to all requests, repeats together, one batch for each place, and all places at once."""
         numbered = [(number, item) for number, item in enumerate(items) for _ in range(item.repeat)]
         found: dict[int, list[Json]] = {number: [] for number in range(len(items))}
-        for tenant, place in sorted({(item.tenant, item.place) for item in items}):
-            batch = [request(n, item) for n, item in numbered if (item.tenant, item.place) == (tenant, place)]
-            got = self.outside(batch) if place == OUTSIDE else self.inside(tenant, place, batch)
-            for answer in got:
-                found[int(answer["id"])].append(answer)
+        places = sorted({(item.tenant, item.place) for item in items})
+
+        def asked(where: tuple[str, str]) -> list[Json]:
+            batch = [request(n, item) for n, item in numbered if (item.tenant, item.place) == where]
+            return self.outside(batch) if where[1] == OUTSIDE else self.inside(*where, batch)
+
+        with ThreadPoolExecutor(max(len(places), 1)) as pool:
+            for got in pool.map(asked, places):
+                for answer in got:
+                    found[int(answer["id"])].append(answer)
         for item in items:
             if item.place == OUTSIDE:
                 key = item.tenant, item.family
@@ -405,19 +410,20 @@ class Engine:
     def _seen_family(self, scenario: Json, tenant: str, family: str) -> Result:
         begun = time.monotonic()
         result = Result(str(scenario["id"]), family, str(scenario["title"]))
-        wanted, before = self.sent.get((tenant, family), 0), self.counted.get((tenant, family), 0.0)
         spans: list[dict[str, Any]] = []
         trace = trace_id(self.run_name, family, str(scenario["traced"]))
 
-        def counted() -> tuple[bool, str]:
-            found = self.query(scenario_seen.requests_query(tenant, family))
-            return scenario_seen.judge_count(found - before, wanted)
+        def counted(owner: str) -> tuple[bool, str]:
+            found = self.query(scenario_seen.requests_query(owner, family))
+            return scenario_seen.judge_count(found - self.counted.get((owner, family), 0.0), self.sent[owner, family])
 
         def traced() -> tuple[bool, str]:
             spans[:] = scenario_seen.spans(self.page(JAEGER, f"/api/traces/{trace}"))
             return scenario_seen.judge_trace(spans, scenario["chain"])
 
-        self._until(result, f"Prometheus counted the requests through {tenant}'s gateway", counted)
+        for owner in sorted(owner for owner, other in self.sent if other == family):
+            title = f"Prometheus counted the requests through {owner}'s gateway"
+            self._until(result, title, partial(counted, owner))
         self._until(result, f"Jaeger has the trace of {' → '.join(scenario['chain'])}", traced)
         result.more |= {"trace": spans} if spans else {}
         result.seconds = time.monotonic() - begun

@@ -66,6 +66,14 @@ options:
     description: Least free space below /var in GiB. Not asked of hosts that already hold this project's install.
     type: float
     required: true
+  metrics_host:
+    description: Host that keeps Prometheus' data below /var; none when empty.
+    type: str
+    default: ""
+  metrics_size:
+    description: How much of it, such as C(4GB). It must not be more than the disk.
+    type: str
+    default: ""
   cgroup_controllers:
     description: Controllers that the unified hierarchy must have.
     type: list

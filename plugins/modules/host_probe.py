@@ -49,6 +49,7 @@ probe:
     cpus: {description: Number of online processors., type: int}
     memory: {description: "C(total_mb) and C(available_mb) in MiB.", type: dict}
     disk_free_gb: {description: Free space below /var in GiB., type: float}
+    disk_size_gb: {description: Size of the file system below /var in GiB., type: float}
     swap: {description: Devices and files in use as swap., type: list}
     clock: {description: "C(seconds) since the epoch and whether it is C(synchronised).", type: dict}
     ports: {description: Watched ports that are taken and by which program., type: list}

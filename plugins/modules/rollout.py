@@ -50,6 +50,11 @@ moved:
   returned: always
   type: list
   elements: str
+without_proxy:
+  description: Running pods that are not in the mesh, and are left alone. A warning names them.
+  returned: success
+  type: list
+  elements: str
 """
 
 import time
@@ -91,6 +96,7 @@ def main() -> None:
     timeout = module.params["timeout"]
     moved: list[str] = []
     late: list[str] = []
+    without: list[str] = []
     try:
         client = Client(kubeconfig, None, "twinstack-rollout")
 
@@ -106,12 +112,15 @@ def main() -> None:
             if time.monotonic() > end:
                 late = [f"pods {', '.join(left)}: found them still there, expected only pods of {revision}"]
             time.sleep(POLL_SECONDS)
+        without = rollout.outside(client, space)
     except (ConfigException, RefusedError, *CONNECTION_ERRORS) as error:
         module.fail_json(msg=f"{kubeconfig}: {space}: {error}. Try: kubectl -n {space} get pods", changed=bool(moved))
     if late:
         text = "\n".join([f"{space} was not moved to {revision} as a whole:", *(f"  {line}" for line in late)])
         module.fail_json(msg=f"{text}\nTry: kubectl -n {space} describe pods", changed=True, moved=moved)
-    module.exit_json(changed=bool(moved), moved=moved)
+    if without:
+        module.warn(f"{space}: not in the mesh, and not moved: pods {', '.join(without)}")
+    module.exit_json(changed=bool(moved), moved=moved, without_proxy=without)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding
 from ansible_collections.twinstack.core.plugins.module_utils.kubeadm import RESET
+from ansible_collections.twinstack.core.plugins.plugin_utils.retention import retention_bytes
 
 FAMILIES = ("ipv4", "ipv6")
 API_PORT = 6443  # by which OWN_PROGRAMS and CONTROL_PLANE_PORTS know the API's, whatever its number
@@ -85,6 +86,8 @@ class Settings:
     """What the cluster wants of its hosts.
 
     cidrs: networks by variable, ``pod_cidrs`` and ``service_cidrs``. mtu: of pods, 0 = free.
+    metrics_host: who keeps Prometheus' data below /var, empty = nobody; metrics_size: how much of it, as Prometheus
+    reads it, empty = the role's own, which fits wherever a cluster fits.
     """
 
     cluster: str
@@ -101,6 +104,8 @@ class Settings:
     swap_is_turned_off: bool
     foreign_firewall: str
     control_plane: Sequence[str] = field(default_factory=tuple)
+    metrics_host: str = ""
+    metrics_size: str = ""
 
 
 @dataclass(frozen=True)
@@ -205,6 +210,10 @@ def check_size(host: Host, settings: Settings) -> Iterator[Finding]:
     if probe["disk_free_gb"] < settings.min_disk_gb and not host.ours:
         expected = f"at least {settings.min_disk_gb:g} GiB (preflight_min_disk_gb)"
         yield Finding(host.name, "disk free in /var", f"{probe['disk_free_gb']:g} GiB", expected)
+    kept = (retention_bytes(settings.metrics_size) or 0) / 2**30 if host.name == settings.metrics_host else 0
+    if kept > probe["disk_size_gb"]:
+        expected = f"more than prometheus_retention_size, {settings.metrics_size}"
+        yield Finding(host.name, "size of the disk below /var", f"{probe['disk_size_gb']:g} GiB", expected)
 
 
 def check_swap(host: Host, settings: Settings) -> Iterator[Finding]:

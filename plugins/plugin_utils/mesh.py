@@ -17,6 +17,7 @@ CALICO_CONFLIST = "10-calico.conflist"
 # Without these two, istiod configures filters that only Istio's own Envoy has (istio: pilot/pkg/features).
 PLAIN_ENVOY_SWITCHES = {"PILOT_ENABLE_METADATA_EXCHANGE": "false", "PILOT_ENABLE_ALPN_FILTER": "false"}
 TRACING_PROVIDER = "jaeger"
+METRICS_PROVIDER = "prometheus"  # one of those that Istio knows without being told
 OTLP_PORT = 4317
 STATS_LOGGER = "type.googleapis.com/envoy.extensions.access_loggers.stats.v3.Config"
 HTTP_MANAGER = "envoy.filters.network.http_connection_manager"
@@ -212,22 +213,25 @@ def spread(label: str, value: str, more: Mapping[str, str]) -> Object:
 def mesh_objects(mesh: Mesh) -> list[Object]:
     """Rules of the root namespace: mutual TLS, tracing, and request metrics where Istio's own filter is absent."""
     objects = [
-        _root_object("security.istio.io/v1", "PeerAuthentication", "default", {"mtls": {"mode": mesh.mtls_mode}}),
-        _root_object(
-            "telemetry.istio.io/v1",
-            "Telemetry",
-            "mesh-default",
-            {
-                "tracing": [
-                    {"providers": [{"name": TRACING_PROVIDER}], "randomSamplingPercentage": round(mesh.sampling, 2)}
-                ]
-            },
-        ),
+        _root_object("security.istio.io/v1", "PeerAuthentication", "default", {"mtls": {"mode": mesh.mtls_mode}})
     ]
     for revision in mesh.revisions:
+        objects.append(_telemetry(mesh, revision))
         if revision.build.plain_envoy:
             objects.append(request_metrics(mesh, revision))
     return objects
+
+
+def _telemetry(mesh: Mesh, revision: Revision) -> Object:
+    """How often a revision's proxies trace; and that Istio's own filter, where there is one, tells the family."""
+    tracing = {"providers": [{"name": TRACING_PROVIDER}], "randomSamplingPercentage": round(mesh.sampling, 2)}
+    spec: dict[str, Any] = {"tracing": [tracing]}
+    if not revision.build.plain_envoy:
+        tags = {"ip_family": {"operation": "UPSERT", "value": FAMILY_EXPRESSION}}
+        spec["metrics"] = [{"providers": [{"name": METRICS_PROVIDER}], "overrides": [{"tagOverrides": tags}]}]
+    found = _root_object("telemetry.istio.io/v1", "Telemetry", f"mesh-{revision.name}", spec)
+    found["metadata"]["labels"] = {"istio.io/rev": revision.name}
+    return found
 
 
 def _root_object(api_version: str, kind: str, name: str, spec: Mapping[str, Any]) -> Object:
@@ -236,7 +240,8 @@ def _root_object(api_version: str, kind: str, name: str, spec: Mapping[str, Any]
 
 
 # Which address the client dialled tells its family. Bounded to two values in the proxy already.
-IP_FAMILY = "%CEL(destination.address.startsWith('[') ? 'IPv6' : 'IPv4')%"
+FAMILY_EXPRESSION = "destination.address.startsWith('[') ? 'IPv6' : 'IPv4'"
+IP_FAMILY = f"%CEL({FAMILY_EXPRESSION})%"
 UNKNOWN = "unknown"
 # Who calls, told by the caller's proxy to the called one, which takes it out of the request again: a header for each of
 # OWN_NAMES, because Envoy's CEL joins no texts. They go to the cluster's own Services only.

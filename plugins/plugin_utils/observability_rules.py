@@ -8,6 +8,7 @@ from typing import Any
 
 from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding, Where
 from ansible_collections.twinstack.core.plugins.plugin_utils.addresses import shown
+from ansible_collections.twinstack.core.plugins.plugin_utils.retention import retention_bytes
 from kubernetes.utils.quantity import parse_quantity
 
 WATCHED = "prometheus_watched_services"
@@ -20,15 +21,6 @@ DURATIONS = ("prometheus_retention_time", "prometheus_scrape_interval", "prometh
 DURATION = re.compile("".join(rf"(?:(\d+){unit})?" for unit in ("y", "w", "d", "h", "m(?!s)", "s", "ms")))
 # Go's durations (time.ParseDuration) of the units that make sense here, which know no days.
 GO_DURATION = re.compile(r"(?=.*[1-9])(\d+h)?(\d+m)?(\d+s)?")
-# Prometheus' sizes count in powers of 1024, whatever they are called (alecthomas/units, Base2Bytes).
-SIZE = re.compile(r"(\d+)([KMGTPE]?)i?B")
-POWERS = "KMGTPE"
-
-
-def retention_bytes(text: str) -> int | None:
-    """Bytes of a size as Prometheus reads it, ``4GB``; None when it is none."""
-    found = SIZE.fullmatch(text)
-    return int(found[1]) * 1024 ** (POWERS.index(found[2]) + 1 if found[2] else 0) if found else None
 
 
 def quantity_bytes(text: str) -> int | None:

@@ -117,7 +117,7 @@ def test_what_is_plain_not_routed_not_counted_or_not_traced_is_told(lab: Lab) ->
         assert lab.keep_first_family("foo", "gateway") == "IPv6"
         lab.kubectl(f"-n bar patch gateways.networking.istio.io gateway --type json -p '{json.dumps(without_https)}'")
         lab.kubectl("-n istio-system delete envoyfilters.networking.istio.io request-metrics-stable")
-        lab.kubectl("-n istio-system delete telemetries.telemetry.istio.io mesh-default")
+        lab.kubectl("-n istio-system delete telemetries.telemetry.istio.io mesh-stable")
         found = broken(lab)
     finally:
         lab.play("playbooks/mesh.yml")

@@ -184,7 +184,7 @@ def test_this_machine_is_read_in_under_a_second_and_as_plain_data() -> None:
     found = host_probe.observe(6443)
     assert time.monotonic() - started < 3  # a second when idle
     assert json.loads(json.dumps(found))["architecture"] == os.uname().machine
-    assert found["memory"]["total_mb"] > 0 and found["cpus"] > 0 and found["disk_free_gb"] > 0
+    assert found["memory"]["total_mb"] > 0 and found["cpus"] > 0 and found["disk_size_gb"] >= found["disk_free_gb"] > 0
     assert "lo" in found["links"]
     assert set(found["features"]) == set(host_probe_kernel.FEATURES)
 

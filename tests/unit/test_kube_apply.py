@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.twinstack.core.plugins.module_utils import kube_apply, kube_client
+from ansible_collections.twinstack.core.plugins.module_utils import kube_apply, kube_client, kube_objects
 from ansible_collections.twinstack.core.plugins.module_utils.kube_objects import Key
 
 from tests.conftest import Run, task_play
@@ -64,6 +64,19 @@ def test_everything_new_is_applied_in_order_and_the_second_time_nothing_changes(
     }
     assert [line.rpartition("/")[2] for line in served[0].log[:2]] == ["demo", "things.example.org"]
     assert apply(served, ALL).changed == []
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_nothing_is_applied_when_a_namespace_is_somebody_elses(served: tuple[State, Path], dry: bool) -> None:
+    apply(served, [SPACE])
+    two = {**SPACE, "metadata": {"name": "two", "labels": {"istio.io/rev": "stable"}}}
+    labels = {"istio-injection": "enabled", kube_objects.PART_LABEL: "tenants"}
+    apply(served, [{**two, "metadata": {"name": "two", "labels": labels}}])
+    before = list(served[0].log)
+    failures = apply(served, [config_map("a"), DEFINITION, SPACE, two], part="tenants", dry=dry).failures
+    assert [line.partition(":")[0] for line in failures] == ["Namespace demo", "Namespace two"], "all at once"
+    assert "expected a free name" in failures[0] and "istio-injection=enabled" in failures[1]
+    assert served[0].log == before
 
 
 def test_a_dry_run_tells_the_same_and_sends_nothing(served: tuple[State, Path]) -> None:

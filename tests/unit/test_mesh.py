@@ -74,6 +74,15 @@ def test_what_plain_envoy_lacks_is_switched_off_for_it_alone() -> None:
     assert (plain["telemetry"]["enabled"], full["telemetry"]["enabled"]) == (False, True)
     filters = [item["metadata"]["name"] for item in model.mesh_objects(mesh) if item["kind"] == "EnvoyFilter"]
     assert filters == ["request-metrics-stable"]
+    telemetry = {item["metadata"]["name"]: item for item in model.mesh_objects(mesh) if item["kind"] == "Telemetry"}
+    assert {name: item["metadata"]["labels"]["istio.io/rev"] for name, item in telemetry.items()} == {
+        "mesh-stable": "stable",
+        "mesh-site": "site",
+    }
+    assert "metrics" not in telemetry["mesh-stable"]["spec"]
+    ((counted,), (traced,)) = (telemetry["mesh-site"]["spec"][what] for what in ("metrics", "tracing"))
+    assert "destination.address" in counted["overrides"][0]["tagOverrides"]["ip_family"]["value"]
+    assert traced == telemetry["mesh-stable"]["spec"]["tracing"][0]
     assert (spec_of(mesh, 1)["hub"], mesh.revisions[1].build.istioctl) == ("registry.example/istio", "/site/istioctl")
 
 

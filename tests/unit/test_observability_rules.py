@@ -7,8 +7,8 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.observability_rules
     check_observability,
     is_duration,
     quantity_bytes,
-    retention_bytes,
 )
+from ansible_collections.twinstack.core.plugins.plugin_utils.retention import retention_bytes
 
 
 @pytest.mark.parametrize(

@@ -230,12 +230,14 @@ def test_a_graph_has_the_edges_between_versions() -> None:
     graph = {
         "elements": {
             "nodes": [{"data": {"id": name, "app": app, "version": version}} for name, app, version in nodes],
-            "edges": [{"data": {"source": "1", "target": "2"}}],
+            "edges": [{"data": {"source": "1", "target": "2", "isMTLS": "100"}}],
         }
     }
     assert scenario_seen.judge_graph(graph, [["client", "provider"], ["client v1", "provider v1"]])[0]
     ok, detail = scenario_seen.judge_graph(graph, [["client v2", "provider"]])
     assert not ok and "client v2 → provider" in detail
+    graph["elements"]["edges"] = [{"data": {"source": "1", "target": "2"}}]
+    assert not scenario_seen.judge_graph(graph, [["client", "provider"]])[0], "in plain text it does not count"
 
 
 def test_fewer_counted_than_sent_is_told() -> None:
