@@ -26,6 +26,8 @@ NOBODY = 65534
 PATIENCE = {"periodSeconds": 5, "timeoutSeconds": 5}  # a busy host is no reason to take a page away
 IPVS_APP = "twinstack-ipvs-servers"
 NODE_FAMILIES, SERVICE_FAMILIES = FAMILY_JOBS
+REJECTS = "sum by (instance) (pilot_total_xds_rejects)"
+REJECTS_BEFORE = "sum by (instance) (pilot_total_xds_rejects offset 10m)"
 CERTIFICATE_END = "twinstack:certificate:end_seconds"
 CONFIG_DIGEST = "twinstack.core/config"  # a changed configuration makes a new pod
 
@@ -324,7 +326,8 @@ def prometheus_rules(certificates: Mapping[str, str]) -> Object:
     alerts = [
         {
             "alert": "ConfigurationRejected",
-            "expr": "sum(increase(pilot_total_xds_rejects[10m])) > 0",
+            # Not increase(): the series begins with the first refusal, and whatever it begins with is no increase.
+            "expr": f"{REJECTS} - ({REJECTS_BEFORE} or 0 * {REJECTS}) > 0",
             "labels": {"severity": "critical"},
             "annotations": {"summary": "a proxy refused what istiod sent: istioctl proxy-status names it"},
         },

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -17,6 +18,7 @@ REPO = Path(__file__).parent.parent.parent
 ARTIFACTS = REPO / "inventory" / "lab" / "artifacts"
 PLAYBOOK = REPO / ".venv" / "bin" / "ansible-playbook"
 ADHOC = REPO / ".venv" / "bin" / "ansible"
+PAGES = "/api/v1/namespaces/observability/services"
 SETTINGS = "TWINSTACK_LAB_SETTINGS"  # names a file of variables: the lab is built with them and stands
 
 
@@ -79,6 +81,16 @@ class Lab:
     def kubectl(self, script: str) -> str:
         """Run kubectl with the administrator's rights on the first control plane."""
         return self.shell("cp1", f"kubectl --kubeconfig /etc/kubernetes/admin.conf {script}")
+
+    def query(self, text: str) -> list[dict[str, Any]]:
+        """What Prometheus answers."""
+        page = f"{PAGES}/prometheus:9090/proxy/api/v1/query?query={quote(text, safe='')}"
+        found: list[dict[str, Any]] = json.loads(self.kubectl(f"get --raw '{page}'"))["data"]["result"]
+        return found
+
+    def alerts(self) -> set[str]:
+        """Alerts that are pending or firing."""
+        return {item["metric"]["alertname"] for item in self.query('ALERTS{alertname!=""}')}
 
     def keep_first_family(self, space: str, service: str) -> str:
         """Take the second family from a Service, which is the only one that the API lets go; which that was."""

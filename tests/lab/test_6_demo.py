@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -92,6 +91,9 @@ def test_the_page_in_a_browser(lab: Lab, tmp_path: Path) -> None:
         assert f"<h2>{text}</h2>" in shown.stdout, text
     for part in ("seq", "plot", "trace"):
         assert f'class="map {part}"' in shown.stdout, part
+    assert shown.stdout.count('class="map seq"') == 5, "S1 to S4 and S7"
+    images = {name for report in (lab.report()["images"],) for name in report}
+    assert images and all(name in shown.stdout for name in images), "versions and digests of what runs"
     assert "CONSOLE" not in done.stderr + shown.stderr
     fetched = r"(?:src|srcset|data|action|poster)=\"(?!data:)[^\"]|<link|@import|url\((?!#|data:)|href=\"(?!#)"
     assert re.findall(fetched, (ARTIFACTS / "report.html").read_text()) == []
@@ -158,12 +160,13 @@ def test_a_run_that_was_cut_off_in_a_scenario_is_repaired_by_the_next(lab: Lab, 
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     ) as run:
-        until(lambda: "pod/plain" in lab.kubectl("get pods -n twinstack-demo -o name || true"), 90, "the demo's pods")
-        time.sleep(2)
+        broken_route = "get virtualservices.networking.istio.io -n bar -o name"
+        until(lambda: "twinstack-broken" in lab.kubectl(broken_route), 150, "S4, with its broken route")
         subprocess.run(["kill", "-9", "--", f"-{run.pid}"], check=True)
     assert "twinstack-demo" in lab.kubectl("get namespaces -o name")
     assert wrong(lab, "S1", "S7", ok=True) == {}
     assert "twinstack-demo" not in lab.kubectl("get namespaces -o name")
+    assert "twinstack-broken" not in lab.kubectl(broken_route)
 
 
 def test_a_third_tenant_comes_and_goes_with_all_that_is_its_own(lab: Lab) -> None:
@@ -173,7 +176,9 @@ def test_a_third_tenant_comes_and_goes_with_all_that_is_its_own(lab: Lab) -> Non
     third = yaml.safe_load(block)["twinstack_tenants"]
 
     def objects() -> set[str]:
-        kinds = "deployments,services,networkpolicies,gateways.networking.istio.io,virtualservices.networking.istio.io"
+        kinds = "deployments,services,networkpolicies,secrets,configmaps,poddisruptionbudgets,resourcequotas"
+        istio = ("gateways", "virtualservices", "destinationrules", "sidecars", "envoyfilters", "serviceentries")
+        kinds += "".join(f",{kind}.networking.istio.io" for kind in istio)
         return set(
             lab.kubectl(f"get {kinds} -A --no-headers -o custom-columns=N:.metadata.namespace,M:.metadata.name").split(
                 "\n"

@@ -9,14 +9,12 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from typing import Any
-from urllib.parse import quote
 
 import pytest
 from ansible_collections.twinstack.core.plugins.plugin_utils import observability
 
 from tests.bench.bench import lab_memory
-from tests.lab.conftest import ARTIFACTS, REPO, Lab
+from tests.lab.conftest import ARTIFACTS, PAGES, REPO, Lab
 from tests.lab.test_4_mesh import broken
 
 Until = Callable[..., None]
@@ -35,19 +33,8 @@ STANDARD = {
 }
 OF_TARGET = {"__name__", "instance", "job", "namespace", "pod", "node", "app"}
 pytestmark = pytest.mark.usefixtures("everything")
-PAGES = "/api/v1/namespaces/observability/services"
-
-
-def query(lab: Lab, text: str) -> list[dict[str, Any]]:
-    """What Prometheus answers."""
-    page = f"{PAGES}/prometheus:9090/proxy/api/v1/query?query={quote(text, safe='')}"
-    found: list[dict[str, Any]] = json.loads(lab.kubectl(f"get --raw '{page}'"))["data"]["result"]
-    return found
-
-
-def firing(lab: Lab) -> set[str]:
-    """Alerts that are pending or firing."""
-    return {item["metric"]["alertname"] for item in query(lab, 'ALERTS{alertname!=""}')}
+JAEGER_TRACES = "jaeger-query:16686/proxy/api/traces"
+MOST_SERIES = 400  # of requests, for two tenants, a verification and the scenarios; some 80 were seen
 
 
 def observe(lab: Lab) -> None:
@@ -98,27 +85,28 @@ def test_a_service_and_a_node_that_lose_a_family_are_told_and_raise_an_alert(lab
     rule = "INPUT -p tcp --dport 10250 -s fd66::12 -j REJECT"  # worker1, which Prometheus is on
     try:
         assert lab.keep_first_family(observability.NAMESPACE, "prometheus") == "IPv6"
-        until(lambda: "FamilyLostOnService" in firing(lab), 90, "an alert about the Service")
+        until(lambda: "FamilyLostOnService" in lab.alerts(), 90, "an alert about the Service")
+        assert ("scrape-targets", "IPv6") in broken(lab), "a target that is gone"
     finally:
         observe(lab)
-    until(lambda: "FamilyLostOnService" not in firing(lab), 90, "no alert about the Service any more")
+    until(lambda: "FamilyLostOnService" not in lab.alerts(), 90, "no alert about the Service any more")
     lab.shell("worker2", f"ip6tables -I {rule}")
     try:
-        until(lambda: "FamilyLostOnNode" in firing(lab), 60, "an alert about the node")
-        lost = query(lab, 'up{job="node-families"} == 0')
+        until(lambda: "FamilyLostOnNode" in lab.alerts(), 60, "an alert about the node")
+        lost = lab.query('up{job="node-families"} == 0')
         assert {(item["metric"]["node"], item["metric"]["ip_family"]) for item in lost} == {("worker2", "IPv6")}
         found = broken(lab)
     finally:
         lab.shell("worker2", f"ip6tables -D {rule}")
     assert set(found) == {("scrape-targets", "IPv6")}
-    until(lambda: "FamilyLostOnNode" not in firing(lab), 60, "no alert about the node any more")
+    until(lambda: "FamilyLostOnNode" not in lab.alerts(), 60, "no alert about the node any more")
 
 
 def test_a_service_without_servers_raises_an_alert_in_both_families(lab: Lab, until: Until) -> None:
     """Prometheus would go on to show what the cluster had before; only the kernel's own table tells."""
 
     def empty() -> set[tuple[str, str]]:
-        found = query(lab, "twinstack_ipvs_without_real_servers")
+        found = lab.query("twinstack_ipvs_without_real_servers")
         return {(item["metric"]["ip_family"], item["metric"]["node"]) for item in found}
 
     assert empty() == set()
@@ -130,7 +118,7 @@ def test_a_service_without_servers_raises_an_alert_in_both_families(lab: Lab, un
         nodes = ("worker1", "worker2")
         everywhere = {(family, node) for family in ("IPv4", "IPv6") for node in nodes}
         until(lambda: empty() == everywhere, 90, "the Service in both families on both workers")
-        until(lambda: "ServiceWithoutServers" in firing(lab), 30, "an alert")
+        until(lambda: "ServiceWithoutServers" in lab.alerts(), 30, "an alert")
     finally:
         lab.kubectl("-n default delete service nobody")
     until(lambda: empty() == set(), 90, "nothing of it any more")
@@ -139,7 +127,7 @@ def test_a_service_without_servers_raises_an_alert_in_both_families(lab: Lab, un
 def test_the_end_of_every_certificate_is_known(lab: Lab) -> None:
     ends = {
         item["metric"]["certificate"]: float(item["value"][1])
-        for item in query(lab, "twinstack:certificate:end_seconds")
+        for item in lab.query("twinstack:certificate:end_seconds")
     }
     assert {"etcd-server", "etcd-peer", "apiserver", "etcd-ca", "ca"} <= set(ends)
     assert all(end > time.time() + 100 * 86400 for end in ends.values())
@@ -148,13 +136,13 @@ def test_the_end_of_every_certificate_is_known(lab: Lab) -> None:
 def test_prometheus_killed_in_the_middle_of_a_write_comes_back_with_its_data(lab: Lab, until: Until) -> None:
     pods = "-n observability get pods -l app=prometheus -o jsonpath={.items[0]"
     counted = "count_over_time(up{job='api-server'}[10m])"
-    before = float(query(lab, counted)[0]["value"][1])
+    before = float(lab.query(counted)[0]["value"][1])
     node = lab.kubectl(f"{pods}.spec.nodeName}}").strip()
     for _ in range(3):  # at moments of its own
         lab.shell(node, "pkill -KILL --exact prometheus")
         time.sleep(3)
         until(lambda: "true" in lab.kubectl(f"{pods}.status.containerStatuses[0].ready}}"), 120, "Prometheus")
-    after = float(query(lab, counted)[0]["value"][1])
+    after = float(lab.query(counted)[0]["value"][1])
     assert after >= 0.7 * before, "samples of before are gone"
 
 
@@ -177,10 +165,10 @@ def test_the_whole_stack_is_within_its_memory_and_its_labels(lab: Lab) -> None:
     """11 GB for three hosts with everything in them: what their kernels' processes have touched, at most."""
 
     def by_namespace(text: str) -> dict[str, float]:
-        return {item["metric"].get("namespace", ""): float(item["value"][1]) for item in query(lab, text)}
+        return {item["metric"].get("namespace", ""): float(item["value"][1]) for item in lab.query(text)}
 
     head = json.loads(lab.kubectl(f"get --raw {PAGES}/prometheus:9090/proxy/api/v1/status/tsdb"))["data"]["headStats"]
-    requests = query(lab, "istio_requests_total")
+    requests = lab.query("istio_requests_total")
     memory = "sum by (namespace) (container_memory_working_set_bytes{container!=''})"
     cpus = "sum by (namespace) (rate(container_cpu_usage_seconds_total{container!=''}[5m]))"
     figures = {
@@ -193,5 +181,9 @@ def test_the_whole_stack_is_within_its_memory_and_its_labels(lab: Lab) -> None:
     (ARTIFACTS / "stack.json").write_text(json.dumps(figures, indent=2) + "\n")
     assert len(figures["hosts_peak_mib"]) == 3 and sum(figures["hosts_peak_mib"].values()) <= 11 * 1024
     assert 0 < sum(figures["containers_working_set_bytes"].values()) < 6 * 1024**3
-    assert {name for item in requests for name in item["metric"]} <= STANDARD | OF_TARGET
+    assert {name for item in requests for name in item["metric"]} - OF_TARGET == STANDARD
+    assert len(requests) <= MOST_SERIES
+    durations = lab.query("istio_request_duration_milliseconds_count")
+    assert {name for item in durations for name in item["metric"]} - OF_TARGET == STANDARD
+    assert {item["metric"].get("ip_family") for item in durations} == {"IPv4", "IPv6"}
     assert {item["metric"].get("ip_family") for item in requests} == {"IPv4", "IPv6"}

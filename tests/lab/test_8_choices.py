@@ -18,7 +18,6 @@ from ansible_collections.twinstack.core.plugins.plugin_utils import certificates
 from tests.lab.conftest import REPO, Lab
 from tests.lab.test_4_mesh import broken
 from tests.lab.test_6_demo import TENANTS
-from tests.lab.test_7_seen import query
 
 Until = Callable[..., None]
 pytestmark = pytest.mark.usefixtures("everything")
@@ -89,6 +88,14 @@ def asks(lab: Lab, pod: str, *words: str, space: str = "foo") -> str:
     return lab.kubectl(f"-n {space} exec {pod} -c web -- curl -sSgk --max-time 4 {' '.join(words)} 2>/dev/null || true")
 
 
+def connections(lab: Lab, pod: str, cluster: str) -> int:
+    """How many connections a pod's proxy has made for one of its clusters (Envoy: /clusters)."""
+    lines = asks(lab, pod, "http://localhost:15000/clusters").splitlines()
+    return sum(
+        int(line.rpartition("::")[2]) for line in lines if line.startswith(f"{cluster}::") and "::cx_total::" in line
+    )
+
+
 def pair(folder: Path, *names: str) -> tuple[Path, Path, Path]:
     """A certificate for these names and its key, and the authority's certificate."""
     now = datetime.now(UTC)
@@ -153,6 +160,8 @@ def test_a_tenant_reaches_only_the_hosts_outside_that_it_names(
         {"name": "only-ipv4", "hosts": ["rack-four.example"], "addresses": [HOST_ADDRESSES[0]], "ports": plain},
         {"name": "only-ipv6", "hosts": ["rack-six.example"], "addresses": [HOST_ADDRESSES[1]], "ports": plain},
     ]
+    hosts = ["rack-both.example", "rack-more.example"]
+    dual = [{"name": "dual", "hosts": hosts, "addresses": list(HOST_ADDRESSES), "ports": both}]
     named = [{"name": name.partition(".")[0], "hosts": [name], "ports": both} for name in NAMES]
 
     def named_by(external: list[dict[str, Any]]) -> None:
@@ -164,9 +173,21 @@ def test_a_tenant_reaches_only_the_hosts_outside_that_it_names(
         assert [words for words in by_name if answers(*words)] == []
         named_by(literal)
         until(lambda: all(answers(url) for url in by_address), 30, "hosts outside by their addresses")
+        named_by(dual)
+        for host in hosts:
+            for address in HOST_ADDRESSES:
+                place = f"[{address}]" if ":" in address else address
+                for scheme, port in (("http", HTTP), ("https", HTTPS)):
+                    words = f"{scheme}://{host}:{port}/", "--resolve", f"{host}:{port}:{place}"
+                    until(lambda words=words: answers(*words), 30, f"a host outside with both families: {words}")
+            for port in (HTTP, HTTPS):
+                assert connections(lab, "caller", f"outbound|{port}||{host}") > 0, "not by its ServiceEntry"
         named_by(named)
         for words in by_name:
             until(lambda words=words: answers(*words), 30, f"a host outside by name: {words}")
+        for name in NAMES:
+            for port in (HTTP, HTTPS):
+                assert connections(lab, "caller", f"outbound|{port}||{name}") > 0, "not by its ServiceEntry"
         told = [asks(lab, "caller", f"http://{name}:{HTTP}/").split()[-1] for name in ("four.example", "six.example")]
         assert [ipaddress.ip_address(address).version for address in told] == [4, 6], "the family on the wire"
         assert "from outside" not in asks(lab, "caller", f"http://four.example:{CLOSED}/"), "a port that is not named"
@@ -275,23 +296,28 @@ def test_a_program_of_one_family_is_told_apart_from_a_network_of_one(lab: Lab, u
         "securityContext": SECURED,
     }
     spec = {"containers": [container], "terminationGracePeriodSeconds": 1, "securityContext": CONFINED}
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "four", "labels": {"app": "four"}}, "spec": spec}
-    make(lab, "foo", pod, service("four", "four", 80, "http"))
+    names = {"four": "true", "plain-four": "false"}  # in the mesh, and outside of it
+    for name, meshed in names.items():
+        labels = {"app": name, "sidecar.istio.io/inject": meshed}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": spec}
+        make(lab, "foo", pod, service(name, name, 80, "http"))
     try:
-        until(lambda: ready(lab, "four"), 120, "the pod")
+        until(lambda: all(ready(lab, name) for name in names), 120, "the pods")
         found = broken(lab)
         details = {probe["detail"] for probe in lab.failed()}
+        told = {probe["target"] for probe in lab.failed()}
     finally:
-        lab.kubectl("-n foo delete service four")
-        stop(lab, "four")
-    assert set(found) == {("tenant-listens", "IPv6")}
+        lab.kubectl(f"-n foo delete service {' '.join(names)}")
+        for name in names:
+            stop(lab, name)
+    assert set(found) == {("tenant-listens", "IPv6")} and told == {f"foo/{name}" for name in names}
     assert details == {"the program in the pod listens on port 8080 in IPv4 only; expected IPv6 too"}
 
 
 def test_odd_services_of_one_tenant_do_not_touch_another(lab: Lab, until: Until) -> None:
     """A headless Service whose port has no protocol's name, and an ExternalName with a port that bar uses."""
     refused = "sum(pilot_total_xds_rejects) or vector(0)"
-    before = [item["value"][1] for item in query(lab, refused)]
+    before = [item["value"][1] for item in lab.query(refused)]
     external = {"type": "ExternalName", "externalName": "cache.example", "ports": [{"name": "tcp", "port": 6379}]}
     cache = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "cache"}, "spec": external}
     start(lab, "caller", space="bar")
@@ -314,7 +340,7 @@ def test_odd_services_of_one_tenant_do_not_touch_another(lab: Lab, until: Until)
         output = lab.play("tests/lab/istioctl.yml", "-e", "level=Info", ok=None)
         time.sleep(SCRAPED_SECONDS)
         assert answered()
-        assert [item["value"][1] for item in query(lab, refused)] == before
+        assert [item["value"][1] for item in lab.query(refused)] == before
     finally:
         lab.kubectl("-n foo delete service db cache")
         lab.kubectl("-n bar delete service other store")

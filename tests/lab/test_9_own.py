@@ -1,4 +1,8 @@
-"""What is a site's own: a label that somebody set, a Service that no tenant lists, an inventory with other tenants."""
+"""What is a site's own: a label that somebody set, a Service that no tenant lists, an inventory with other tenants.
+
+And what a tenant has besides its routes: who may come in, how much it may have, its certificates, and releases that end
+without a lost request.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +19,14 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.lab.conftest import REPO, Lab
-from tests.lab.test_8_choices import OUTSIDE, make, service
+from tests.lab.conftest import PAGES, REPO, Lab
+from tests.lab.test_6_demo import TENANTS
+from tests.lab.test_7_seen import JAEGER_TRACES
+from tests.lab.test_8_choices import OUTSIDE, make, ready, service, start, stop
 
 Until = Callable[..., None]
 pytestmark = pytest.mark.usefixtures("everything")
+SECRETS = REPO / "inventory/lab/secrets"
 WORKER1 = {"IPv4": "10.66.0.12", "IPv6": "[fd66::12]"}
 BAR_PORT = 30081
 A_SECOND = 4  # requests that the limit of the test's own lets through
@@ -30,6 +37,16 @@ def from_outside(url: str, *words: str) -> str:
     """What curl prints on the lab's own machine."""
     command = [*OUTSIDE, "curl", "-sSg", "--max-time", "10", *words, url]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def inside(lab: Lab, url: str, value: str) -> str:
+    """Which service and version a pod of bar meets; the demo service's image has Python and no curl."""
+    program = (
+        "import json, urllib.request as u; "
+        f'a = json.load(u.urlopen(u.Request("{url}", headers={{"version": "{value}"}}), timeout=5)); '
+        'print(a["service"], a["version"])'
+    )
+    return lab.kubectl(f"-n bar exec deploy/bar-v0-0-1 -c bar -- python3 -c '{program}' || true").strip()
 
 
 @pytest.fixture
@@ -63,13 +80,22 @@ def test_a_service_that_no_tenant_lists_has_releases_and_a_limit(lab: Lab, as_be
         answer = from_outside(url, "-H", f"version: {value}")
         return str(json.loads(answer)["version"]) if answer.startswith("{") else answer
 
-    make(lab, "bar", service("other", "bar", 80, "http"))
+    # Of the other order than the cluster's: both of its addresses must lead to the same routes all the same.
+    families = json.loads(lab.kubectl("-n bar get service bar -o json"))["spec"]["ipFamilies"]
+    made = service("other", "bar", 80, "http")
+    made["spec"]["ipFamilies"] = families[::-1]
+    make(lab, "bar", made)
     try:
         lab.play("playbooks/tenants.yml", "-e", json.dumps({"canary_routes": [route], "rate_limit_limits": [limit]}))
         for family, url in urls.items():
             until(lambda url=url: version(url, "v0-0-2") == "v0.0.2", 30, f"the release in {family}")
             told = {value: version(url, value) for value in ("v0-0-2-beta", "v0-0-1", "beta-v0-0-2", "V0-0-2")}
             assert told == {"v0-0-2-beta": "v0.0.2", "v0-0-1": "v0.0.1", "beta-v0-0-2": "v0.0.1", "V0-0-2": "v0.0.1"}
+        for place in ("other", *json.loads(lab.kubectl("-n bar get service other -o json"))["spec"]["clusterIPs"]):
+            time.sleep(2 / A_SECOND)
+            url = f"http://{f'[{place}]' if ':' in place else place}/"
+            assert inside(lab, url, "v0-0-2-beta") == "bar v0.0.2", "inside, by name and by each address"
+        for family, url in urls.items():
             time.sleep(2)
             with ThreadPoolExecutor(BURST) as threads:
                 asked = [
@@ -137,3 +163,120 @@ def test_scenarios_prove_the_tenants_of_another_inventory(lab: Lab, as_before: N
     assert "Who lends what" in (folder / "artifacts/report.html").read_text()
     unknown = lab.play("playbooks/demo.yml", "-e", "scenarios_run=S1,lending", inventory=folder, ok=False)
     assert "S1" in unknown and "lending" in unknown
+
+
+def test_a_tenants_certificate_leads_to_its_services_on_every_host(lab: Lab) -> None:
+    """By the authority of the project's own, which is what a client is given."""
+    authority = str(SECRETS / "gateways/ca.crt")
+    for address in ("10.66.0.11", "10.66.0.12", "10.66.0.13", "[fd66::11]", "[fd66::12]", "[fd66::13]"):
+        told = from_outside(f"https://{address}:30443/foo", "--cacert", authority, "-H", "version: v0-0-2")
+        assert told.startswith("{") and json.loads(told)["version"] == "v0.0.2", (address, told)
+
+
+def test_nobody_from_elsewhere_gets_into_a_tenant_past_its_gateway(lab: Lab, until: Until) -> None:
+    """A pod that no policy holds back asks a pod of bar itself: it may not even connect, in either family."""
+    pods = json.loads(lab.kubectl("-n bar get pods -l app=bar -o json"))["items"]
+    addresses = [item["ip"] for item in pods[0]["status"]["podIPs"]]
+    start(lab, "stranger", space="default", meshed=False)
+    start(lab, "neighbour", space="bar", meshed=False)
+
+    def connects(space: str, name: str, address: str, port: int) -> str:
+        place = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+        said = lab.kubectl(f"-n {space} exec {name} -c web -- /agnhost connect {place} --timeout=3s 2>&1 || true")
+        return (said.strip() or "connected").splitlines()[0]
+
+    try:
+        until(lambda: ready(lab, "stranger", "default") and ready(lab, "neighbour", "bar"), 60, "the pods")
+        assert len(addresses) == 2
+        for address in addresses:
+            for port in (8080, 15006):
+                assert connects("default", "stranger", address, port) == "TIMEOUT", (address, port)
+                assert connects("bar", "neighbour", address, port) == "connected", "the tenant's own pods come through"
+    finally:
+        stop(lab, "stranger", "default")
+        stop(lab, "neighbour", "bar")
+
+
+def test_a_tenant_has_no_more_than_its_quota(lab: Lab) -> None:
+    allowed = json.loads(lab.kubectl("-n bar get resourcequota -o json"))["items"][0]["status"]
+    free = int(allowed["hard"]["services"]) - int(allowed["used"]["services"])
+    listed = [service(f"more-{number}", "nobody", 80, "http") for number in range(free + 1)]
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": listed})
+    try:
+        said = lab.kubectl(f"-n bar apply -f - 2>&1 <<'END' || true\n{text}\nEND")
+        assert said.count("exceeded quota") == 1, said
+    finally:
+        lab.kubectl(f"-n bar delete service --ignore-not-found {' '.join(one['metadata']['name'] for one in listed)}")
+
+
+def test_a_pod_that_opted_out_is_named_where_tenants_move(lab: Lab, until: Until) -> None:
+    start(lab, "alone", meshed=False)
+    try:
+        until(lambda: ready(lab, "alone"), 60, "the pod")
+        output = lab.play("playbooks/mesh_switch.yml")
+        assert "foo: not in the mesh, and not moved: pods alone" in output.replace("\n", " ")
+        assert lab.changed(output) == {}
+    finally:
+        stop(lab, "alone")
+
+
+def test_a_release_is_made_anew_without_a_lost_request(lab: Lab, until: Until) -> None:
+    """Every pod of bar is replaced while both families ask from outside, eight requests at a time."""
+    ended = False
+
+    def ask(url: str) -> list[str]:
+        codes = []
+        while not ended:
+            codes.append(from_outside(url, "-o", "/dev/null", "-w", "%{http_code}"))
+        return codes
+
+    with ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(ask, f"http://{address}:{BAR_PORT}/bar") for address in list(WORKER1.values()) * 4]
+        try:
+            lab.kubectl("-n bar rollout restart deployment bar-v0-0-1 bar-v0-0-2")
+            for name in ("bar-v0-0-1", "bar-v0-0-2"):
+                until(
+                    lambda name=name: (
+                        "successfully" in lab.kubectl(f"-n bar rollout status deployment {name} --timeout=90s")
+                    ),
+                    100,
+                    name,
+                )
+            pods = "-n bar get pods -l app=bar --no-headers -o name"
+            until(lambda: len(lab.kubectl(pods).split()) == 2, 90, "the former pods are gone")
+        finally:
+            ended = True
+        codes = Counter(code for answers in asked for code in answers.result())
+    assert set(codes) == {"200"} and codes["200"] > 100, codes
+
+
+@pytest.mark.parametrize(("percent", "traced"), [(100, 20), (0, 0)])
+def test_as_many_requests_are_traced_as_the_inventory_says(lab: Lab, until: Until, percent: int, traced: int) -> None:
+    """Twenty requests that do not ask for it themselves."""
+
+    def traces() -> int:
+        since = f"start={begun}&limit=1000&service=gateway.bar"
+        found = json.loads(lab.kubectl(f"get --raw '{PAGES}/{JAEGER_TRACES}?{since}'"))["data"]
+        return len(found or [])
+
+    try:
+        lab.play("playbooks/mesh.yml", "-e", f"istio_trace_sampling_percent={percent}")
+        time.sleep(10)  # proxies hear of it
+        begun = int(time.time() * 1e6)
+        for url in [f"http://{address}:{BAR_PORT}/bar" for address in WORKER1.values()] * 10:
+            assert from_outside(url, "-o", "/dev/null", "-w", "%{http_code}") == "200"
+        if traced:
+            until(lambda: traces() == traced, 30, f"{traced} traces")
+        else:
+            time.sleep(15)
+        assert traces() == traced
+    finally:
+        lab.play("playbooks/mesh.yml")
+
+
+def test_a_look_at_what_stands_changes_nothing(lab: Lab) -> None:
+    assert lab.changed(lab.play("site.yml", "--check", "--diff", "--skip-tags", "verify")) == {}
+    third = [*TENANTS, {"name": "shop", "http_port": 30082}]
+    output = lab.play("playbooks/tenants.yml", "--check", "--diff", "-e", json.dumps({"twinstack_tenants": third}))
+    assert lab.changed(output) and "name: shop" in output
+    assert "namespace/shop" not in lab.kubectl("get namespaces -o name")
