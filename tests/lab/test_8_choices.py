@@ -178,8 +178,8 @@ def test_a_tenant_reaches_only_the_hosts_outside_that_it_names(
             for address in HOST_ADDRESSES:
                 place = f"[{address}]" if ":" in address else address
                 for scheme, port in (("http", HTTP), ("https", HTTPS)):
-                    words = f"{scheme}://{host}:{port}/", "--resolve", f"{host}:{port}:{place}"
-                    until(lambda words=words: answers(*words), 30, f"a host outside with both families: {words}")
+                    way = f"{scheme}://{host}:{port}/", "--resolve", f"{host}:{port}:{place}"
+                    until(lambda way=way: answers(*way), 30, f"a host outside with both families: {way}")
             for port in (HTTP, HTTPS):
                 assert connections(lab, "caller", f"outbound|{port}||{host}") > 0, "not by its ServiceEntry"
         named_by(named)
