@@ -187,6 +187,17 @@ def asks(
             )
 
 
+def heading(scenario: Json, external: Json) -> str:
+    """A scenario's title, with the requests that this inventory leaves out."""
+    left = (
+        []
+        if external
+        else [_title(one, str(one.get("from", OUTSIDE))) for one in scenario.get("requests", []) if one.get("external")]
+    )
+    told = f" (left out, because scenarios_external is empty: {', '.join(left)})" if left else ""
+    return f"{scenario['title']}{told}"
+
+
 def _where(one: Json, tenant: Tenant, family: str, place: str, address: str) -> tuple[str, str]:
     """URL, and where to connect to when that is not the URL's host."""
     if "url" in one:

@@ -27,6 +27,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.scenario_model impo
     Result,
     Tenant,
     asks,
+    heading,
     judge,
     judge_load,
     parse_access_log,
@@ -257,7 +258,8 @@ class Engine:
         return self._requests(scenario)
 
     def _requests(self, scenario: Json) -> list[Result]:
-        results = {family: Result(str(scenario["id"]), family, str(scenario["title"])) for family in FAMILIES}
+        title = heading(scenario, self.settings.external)
+        results = {family: Result(str(scenario["id"]), family, title) for family in FAMILIES}
         with self._broken(scenario), self._listener(scenario):
             items = list(
                 asks(scenario, self.settings.tenants, self.settings.nodes, self.run_name, self.settings.external)

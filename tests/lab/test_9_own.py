@@ -125,7 +125,7 @@ def test_scenarios_prove_the_tenants_of_another_inventory(lab: Lab, as_before: N
         {"tenant": "books", "service": "shelf", "call": "till", "answer": ["shelf v0.0.1", "till v0.0.1"]},
         {"tenant": "books", "from": "shelf", "service": "till", "answer": ["till v0.0.1"]},
     ]
-    # It answers 200 to whom its network policy lets in, and a tenant's pods are not among those.
+    # It answers 200 to whoever gets there; the network policies of a tenant do not let its pods out to it.
     kept_out = {"tenant": "books", "from": "till", "url": "http://prometheus.observability:9090/-/ready"}
     kept_out["answer"] = "refused"
     wrong = {"tenant": "books", "service": "shelf", "answer": ["shelf v0.0.9"]}

@@ -68,6 +68,13 @@ def test_the_labs_scenarios_are_right_and_none_is_no_mistake() -> None:
     assert scenario_rules.known() == KNOWN
 
 
+def test_what_an_inventory_leaves_out_is_said_in_the_title() -> None:
+    (scenario,) = [item for item in KNOWN if item["id"] == "S7"]
+    assert model.heading(scenario, EXTERNAL) == "Out of the mesh"
+    assert model.heading(scenario, {}).endswith("scenarios_external is empty: client → host outside the cluster)")
+    assert len(asked("S7", {})) == len(asked("S7")) - 2
+
+
 def test_everything_that_is_wrong_is_told_at_once() -> None:
     scenarios: list[dict[str, Any]] = [
         {"id": "A", "requests": [{"tenant": "nobody", "service": "x"}, {"tenant": "foo", "service": "x"}]},
