@@ -21,6 +21,8 @@ REPLICAS = 2  # of a gateway, unless its tenant says otherwise
 LINGER_SECONDS = 10
 GRACE_SECONDS = 30
 
+BY_NAME = ("TLS", "HTTPS")  # of which a proxy sees nothing but the name in the greeting
+
 Object = dict[str, Any]
 
 
@@ -95,6 +97,7 @@ def tenant_objects(settings: Mapping[str, Any]) -> list[Object]:
             *_policies(tenant),
             *_gateway(tenant, settings),
             *(_service_entry(tenant, one) for one in tenant.external),
+            *(_routes_by_name(tenant, one) for one in tenant.external if _needs_names(one)),
             *tenant_workloads.objects(
                 item, settings["primary_family"], settings["demo_image"], settings["workload_resources"]
             ),
@@ -290,6 +293,30 @@ def _policies(tenant: Tenant) -> list[Object]:
 def _blocks(addresses: Sequence[str]) -> list[str]:
     """Networks of one address each."""
     return [f"{address}/{128 if ':' in address else 32}" for address in addresses]
+
+
+def _needs_names(external: External) -> bool:
+    """Whether only the name that a client asks for tells hosts apart: by address, Istio takes the first one for all."""
+    return (
+        len(external.hosts) > 1
+        and bool(external.addresses)
+        and any(protocol in BY_NAME for protocol, _ in external.ports)
+    )
+
+
+def _routes_by_name(tenant: Tenant, external: External) -> Object:
+    """TLS to each of several hosts of the same addresses by the name in its greeting (SNI)."""
+    rules = [
+        {
+            "match": [{"port": number, "sniHosts": [host]}],
+            "route": [{"destination": {"host": host, "port": {"number": number}}}],
+        }
+        for protocol, number in external.ports
+        if protocol in BY_NAME
+        for host in external.hosts
+    ]
+    spec = {"hosts": list(external.hosts), "exportTo": ["."], "tls": rules}
+    return _object("networking.istio.io/v1", "VirtualService", tenant, f"external-{external.name}", {"spec": spec})
 
 
 def _service_entry(tenant: Tenant, external: External) -> Object:

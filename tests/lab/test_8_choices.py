@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.twinstack.core.plugins.plugin_utils import certificates
 
 from tests.lab.conftest import REPO, Lab
-from tests.lab.test_4_mesh import broken
+from tests.lab.test_4_mesh import broken, targets
 from tests.lab.test_6_demo import TENANTS
 
 Until = Callable[..., None]
@@ -305,7 +305,7 @@ def test_a_program_of_one_family_is_told_apart_from_a_network_of_one(lab: Lab, u
         until(lambda: all(ready(lab, name) for name in names), 120, "the pods")
         found = broken(lab)
         details = {probe["detail"] for probe in lab.failed()}
-        told = {probe["target"] for probe in lab.failed()}
+        told = targets(lab, "tenant-listens", "IPv6")
     finally:
         lab.kubectl(f"-n foo delete service {' '.join(names)}")
         for name in names:

@@ -242,6 +242,7 @@ def test_a_name_that_dns_is_asked_for_may_have_any_address_but_its_own_ports_onl
 
 def test_hosts_outside_the_mesh_have_their_addresses_or_those_that_dns_says() -> None:
     found = objects(FOO | {"external": [DATABASE, SHOP]})
+    assert not [item for item in found if item["kind"] == "VirtualService"]
     assert spec(found, "ServiceEntry", "database") == {
         "hosts": ["db.example"],
         "exportTo": ["."],
@@ -260,6 +261,21 @@ def test_hosts_outside_the_mesh_have_their_addresses_or_those_that_dns_says() ->
             {"name": "http-80", "number": 80, "protocol": "HTTP"},
         ],
         "resolution": "DNS",
+    }
+
+
+def test_several_hosts_of_the_same_addresses_are_told_apart_by_name() -> None:
+    found = objects(FOO | {"external": [SHOP | {"addresses": ["192.168.1.20", "fd00::20"]}]})
+    assert spec(found, "VirtualService", "external-shop") == {
+        "hosts": ["shop.example", "www.shop.example"],
+        "exportTo": ["."],
+        "tls": [
+            {
+                "match": [{"port": 443, "sniHosts": [host]}],
+                "route": [{"destination": {"host": host, "port": {"number": 443}}}],
+            }
+            for host in ("shop.example", "www.shop.example")
+        ],
     }
 
 
