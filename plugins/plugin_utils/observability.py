@@ -242,6 +242,16 @@ def prometheus_config(settings: Mapping[str, Any]) -> Object:
         }
         for number, part in enumerate(_PARTS, 1)
     ]
+    # Istio's own filter says these too, by the labels app and version; then they stay as they are.
+    named = [
+        {
+            "source_labels": [f"{side}_{canonical}", f"{side}_{name}"],
+            "regex": "(.+);",
+            "target_label": f"{side}_{name}",
+        }
+        for side in ("source", "destination")
+        for canonical, name in (("canonical_service", "app"), ("canonical_revision", "version"))
+    ]
     proxies = {
         "job_name": "proxies",
         "metrics_path": "/stats/prometheus",
@@ -259,6 +269,7 @@ def prometheus_config(settings: Mapping[str, Any]) -> Object:
         "metric_relabel_configs": [
             {"source_labels": ["__name__"], "regex": "envoy_(istio_.*)", "target_label": "__name__"},
             *parts,
+            *named,
             {"regex": "dwl", "action": "labeldrop"},
         ],
     }

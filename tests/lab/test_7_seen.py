@@ -28,10 +28,11 @@ STANDARD = {
     *(f"{side}_{what}" for side in ("source", "destination") for what in ("app", "version", "cluster")),
     *(f"{side}_canonical_{what}" for side in ("source", "destination") for what in ("service", "revision")),
     *(f"destination_service{what}" for what in ("", "_name", "_namespace")),
-    *("reporter", "request_protocol", "response_code", "response_flags", "grpc_response_status"),
+    *("reporter", "request_protocol", "response_code", "response_flags"),
     *("connection_security_policy", "ip_family"),
 }
-OF_TARGET = {"__name__", "instance", "job", "namespace", "pod", "node", "app"}
+# The first one only where requests are gRPC.
+OF_TARGET = {"grpc_response_status", "__name__", "instance", "job", "namespace", "pod", "node", "app"}
 pytestmark = pytest.mark.usefixtures("everything")
 JAEGER_TRACES = "jaeger-query:16686/proxy/api/traces"
 MOST_SERIES = 400  # of requests, for two tenants, a verification and the scenarios; some 80 were seen

@@ -133,6 +133,7 @@ def test_kiali_finds_every_label_that_it_asks_for(given: dict[str, str], packed:
     made = stored(dict.fromkeys(given, "x") | packed)
     labels = ("workload", "workload_namespace", "canonical_service", "canonical_revision", "principal", "cluster")
     wanted = {f"{side}_{label}" for side in ("source", "destination") for label in labels}
+    wanted |= {f"{side}_{label}" for side in ("source", "destination") for label in ("app", "version")}
     wanted |= {"destination_service", "destination_service_name", "destination_service_namespace"}
     wanted |= {"request_protocol", "response_code", "response_flags", "connection_security_policy", "reporter"}
     assert wanted - made.keys() == set()
@@ -145,6 +146,12 @@ def test_both_sides_of_a_request_are_kept_with_the_same_labels() -> None:
     source = stored(dict.fromkeys(mesh.SOURCE_LABELS, "x") | {"dwl": "a;b;c;d;e"})
     destination = stored(dict.fromkeys(mesh.DESTINATION_LABELS, "x"))
     assert source.keys() == destination.keys()
+
+
+def test_what_istios_own_filter_says_of_apps_stays() -> None:
+    given = {"source_canonical_service": "canonical", "source_app": "label", "destination_canonical_revision": "v1"}
+    found = stored(given)
+    assert (found["source_app"], found["destination_version"]) == ("label", "v1")
 
 
 def test_kiali_asks_the_control_plane_that_it_was_told() -> None:
