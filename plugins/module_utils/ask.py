@@ -25,7 +25,7 @@ KINDS = {"IPv4": socket.AF_INET, "IPv6": socket.AF_INET6, "": socket.AF_UNSPEC}
 def ask(request: Any) -> Any:
     """One request; a mapping as standard output has it."""
     begun = time.monotonic()
-    found = {"id": request["id"], "status": 0, "text": "", "error": ""}
+    found = {"id": request["id"], "status": 0, "text": "", "error": "", "tried": False}
     try:
         url = urlsplit(request["url"])
         host, port = url.hostname or "", url.port or 80
@@ -34,6 +34,7 @@ def ask(request: Any) -> Any:
             host, port = host.strip("[]"), int(number)
         places = socket.getaddrinfo(host, port, KINDS[request["family"]], socket.SOCK_STREAM)
         seconds = request.get("timeout") or SECONDS
+        found["tried"] = True
         connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=seconds)
         where = str(places[0][4][0]) if request["family"] else host  # by name it tries one address after the other
         connection.sock = socket.create_connection((where, port), timeout=seconds)

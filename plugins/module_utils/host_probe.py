@@ -131,14 +131,19 @@ def sysctls(links: dict[str, dict[str, Any]]) -> dict[str, str]:
 
 
 def disk_gb(path: str) -> tuple[float, float]:
-    """Free space, for non-root users, and size in GiB of the file system that holds a path."""
+    """Free space, for non-root users, and size in GiB of the file system that holds a path, or would hold it."""
+    while not os.path.exists(path):
+        path = os.path.dirname(path)
     status = os.statvfs(path)
     free, size = (round(blocks * status.f_frsize / 2**30, 1) for blocks in (status.f_bavail, status.f_blocks))
     return free, size
 
 
-def observe(api_port: int) -> dict[str, Any]:
-    """The whole picture of this host as plain data; see the RETURN section of the host_probe module."""
+def observe(api_port: int, metrics_path: str) -> dict[str, Any]:
+    """The whole picture of this host as plain data; see the RETURN section of the host_probe module.
+
+    metrics_path: an absolute one, where Prometheus' data are or will be.
+    """
     release = os.uname().release
     seen = kernel.evidence(release)
     features = kernel.features(seen)
@@ -148,7 +153,6 @@ def observe(api_port: int) -> dict[str, Any]:
         for family, flag in (("ipv4", "-4"), ("ipv6", "-6"))
     }
     stale_now = stale_state(links)
-    disk_free, disk_size = disk_gb("/var")
     links_shown = {name: link for name, link in links.items() if not name.startswith("cali")}
     return {
         "os": parse_os_release(read("/etc/os-release")),
@@ -159,8 +163,8 @@ def observe(api_port: int) -> dict[str, Any]:
         "features": features,
         "cpus": os.cpu_count() or 1,
         "memory": parse_meminfo(read("/proc/meminfo")),
-        "disk_free_gb": disk_free,
-        "disk_size_gb": disk_size,
+        "disk_free_gb": disk_gb("/var")[0],
+        "metrics_disk_gb": disk_gb(metrics_path)[1],
         "swap": swaps(),
         "clock": {"seconds": time.time(), "synchronised": clock_synchronised()},
         "ports": network.open_ports(api_port),

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from ansible_collections.twinstack.core.plugins.module_utils import kube_objects, kube_ports
 from ansible_collections.twinstack.core.plugins.module_utils.kube_client import (
@@ -20,6 +20,7 @@ AT_ONCE = 8  # requests in flight; the API server's own default for a client is 
 POLL_SECONDS = 0.5
 RETRY_SECONDS = 1.0
 ALLOCATED = "port is already allocated"  # a node port that another Service is about to leave
+Answer = TypeVar("Answer")
 PASSING = (409, 429, 500, 503, 504)  # answers that another try may turn into a success
 
 
@@ -73,8 +74,10 @@ def apply_all(
     outcome = Outcome()
     kept = None
     try:
-        ports = _port_clashes(cluster, wanted, part)
-        outcome.failures += [*_taken_namespaces(cluster, wanted), *ports.refusals]
+        patience = time.monotonic() if dry_run else deadline
+        ports = _patiently(lambda: _port_clashes(cluster, wanted, part), patience)
+        outcome.failures += _patiently(lambda: _taken_namespaces(cluster, wanted), patience)
+        outcome.failures += ports.refusals
     except (RefusedError, *CONNECTION_ERRORS) as error:
         outcome.failures.append(f"namespaces and Services of the cluster could not be read: {error}")
     if outcome.failures:
@@ -110,15 +113,23 @@ def apply_all(
     return outcome
 
 
+def _patiently(ask: Callable[[], Answer], deadline: float) -> Answer:
+    """What is asked, once an answer comes that another try may turn into a success."""
+    while True:
+        try:
+            return ask()
+        except RefusedError as error:
+            if error.status not in PASSING or time.monotonic() > deadline:
+                raise
+        time.sleep(RETRY_SECONDS)
+
+
 def _taken_namespaces(cluster: Cluster, wanted: Sequence[Object]) -> list[str]:
     """Namespaces that are somebody else's, or that another revision of the mesh would serve."""
-    found = []
-    for item in (one for one in wanted if one["kind"] == "Namespace"):
-        key = kube_objects.key_of(item)
-        foreign = kube_objects.foreign_namespace(cluster.get(key), item)
-        if foreign:
-            found.append(f"{key}: {foreign}")
-    return found
+    spaces = {kube_objects.key_of(item): item for item in wanted if item["kind"] == "Namespace"}
+    there = {kube_objects.key_of(item): item for item in cluster.list("v1", "Namespace")} if spaces else {}
+    reasons = {key: kube_objects.foreign_namespace(there.get(key), item) for key, item in spaces.items()}
+    return [f"{key}: {reason}" for key, reason in reasons.items() if reason]
 
 
 def _port_clashes(cluster: Cluster, wanted: Sequence[Object], part: str) -> kube_ports.Clashes:

@@ -97,7 +97,9 @@ def outside(cluster: Cluster, namespace: str) -> list[str]:
     return sorted(
         pod["metadata"]["name"]
         for pod in _here(cluster, namespace, "v1", "Pod")
-        if not revision_of(pod) and pod["status"].get("phase") == "Running"
+        if not revision_of(pod)
+        and pod["status"].get("phase") == "Running"
+        and not pod["metadata"].get("deletionTimestamp")
     )
 
 

@@ -258,7 +258,13 @@ def judge(item: Ask, answers: Sequence[Json]) -> tuple[bool, str, list[dict[str,
     if item.refused:
         served = [answer for answer in answers if answer["status"] == 200]
         told = f"HTTP {first['status']}" if first["status"] else str(first["error"])
-        return not served, f"{told}; expected to be refused", seen
+        # A pod that is gone or a name that nobody knows is no refusal.
+        tried = all(answer["status"] or answer.get("tried") for answer in answers)
+        return (
+            tried and not served,
+            f"{told}; expected {'to be refused' if tried else 'a try, and to be refused'}",
+            seen,
+        )
     bad = [answer for answer in answers if answer["status"] != 200]
     if bad:
         told = f"HTTP {bad[0]['status']} {bad[0]['text'][:80]}" if bad[0]["status"] else str(bad[0]["error"])

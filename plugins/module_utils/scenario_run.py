@@ -272,7 +272,11 @@ class Engine:
                     item.title, ok, detail, item.repeat, good, tenant=item.tenant, place=item.place, hops=seen,
                     milliseconds=max(times, default=0.0),
                 )  # fmt: skip
-        return list(results.values())
+        asked = [result for result in results.values() if result.steps]
+        if not asked:
+            for result in results.values():
+                result.add("requests", False, "nothing was asked; expected a request in one family at least", 0)
+        return asked or list(results.values())
 
     @contextmanager
     def _broken(self, scenario: Json) -> Iterator[None]:
@@ -417,13 +421,15 @@ class Engine:
 
         def counted(owner: str) -> tuple[bool, str]:
             found = self.query(scenario_seen.requests_query(owner, family))
-            return scenario_seen.judge_count(found - self.counted.get((owner, family), 0.0), self.sent[owner, family])
+            return scenario_seen.judge_count(
+                found - self.counted.get((owner, family), 0.0), self.sent.get((owner, family), 0)
+            )
 
         def traced() -> tuple[bool, str]:
             spans[:] = scenario_seen.spans(self.page(JAEGER, f"/api/traces/{trace}"))
             return scenario_seen.judge_trace(spans, scenario["chain"])
 
-        for owner in sorted(owner for owner, other in self.sent if other == family):
+        for owner in sorted({tenant, *(owner for owner, other in self.sent if other == family)}):
             title = f"Prometheus counted the requests through {owner}'s gateway"
             self._until(result, title, partial(counted, owner))
         self._until(result, f"Jaeger has the trace of {' → '.join(scenario['chain'])}", traced)

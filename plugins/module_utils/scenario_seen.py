@@ -87,9 +87,5 @@ def judge_graph(graph: Json, edges: Sequence[Sequence[str]]) -> tuple[bool, str]
     return not lacking, told + (f"; expected {', '.join(lacking)} too" if lacking else "")
 
 
-def _node_name(data: Json) -> str:
-    return f"{data.get('app') or data.get('service') or ''} {data.get('version') or ''}"
-
-
 def _is(name: str, wanted: str) -> bool:
     return name.strip() == wanted or name.partition(" ")[0] == wanted

@@ -67,7 +67,7 @@ options:
     type: float
     required: true
   metrics_host:
-    description: Host that keeps Prometheus' data below /var; none when empty.
+    description: Host that keeps Prometheus' data; none when empty.
     type: str
     default: ""
   metrics_size:

@@ -22,6 +22,10 @@ options:
     description: Port of the API server, one of the ports that are watched.
     type: int
     default: 6443
+  metrics_path:
+    description: Where Prometheus' data are, or will be; an absolute path.
+    type: path
+    default: /var
 author:
   - The Twinstack developers
 """
@@ -49,7 +53,7 @@ probe:
     cpus: {description: Number of online processors., type: int}
     memory: {description: "C(total_mb) and C(available_mb) in MiB.", type: dict}
     disk_free_gb: {description: Free space below /var in GiB., type: float}
-    disk_size_gb: {description: Size of the file system below /var in GiB., type: float}
+    metrics_disk_gb: {description: Size of the file system below O(metrics_path) in GiB., type: float}
     swap: {description: Devices and files in use as swap., type: list}
     clock: {description: "C(seconds) since the epoch and whether it is C(synchronised).", type: dict}
     ports: {description: Watched ports that are taken and by which program., type: list}
@@ -73,12 +77,16 @@ from ansible_collections.twinstack.core.plugins.module_utils import host_probe, 
 def main() -> None:
     """Entry point of the module."""
     module = AnsibleModule(
-        argument_spec={"snapshot": {"type": "bool", "default": False}, "api_port": {"type": "int", "default": 6443}},
+        argument_spec={
+            "snapshot": {"type": "bool", "default": False},
+            "api_port": {"type": "int", "default": 6443},
+            "metrics_path": {"type": "path", "default": "/var"},
+        },
         supports_check_mode=True,
     )
     if module.params["snapshot"]:
         module.exit_json(changed=False, snapshot=host_probe_snapshot.take())
-    module.exit_json(changed=False, probe=host_probe.observe(module.params["api_port"]))
+    module.exit_json(changed=False, probe=host_probe.observe(module.params["api_port"], module.params["metrics_path"]))
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ class Settings:
     """What the cluster wants of its hosts.
 
     cidrs: networks by variable, ``pod_cidrs`` and ``service_cidrs``. mtu: of pods, 0 = free.
-    metrics_host: who keeps Prometheus' data below /var, empty = nobody; metrics_size: how much of it, as Prometheus
+    metrics_host: who keeps Prometheus' data, empty = nobody; metrics_size: how much of it, as Prometheus
     reads it, empty = the role's own, which fits wherever a cluster fits.
     """
 
@@ -211,9 +211,9 @@ def check_size(host: Host, settings: Settings) -> Iterator[Finding]:
         expected = f"at least {settings.min_disk_gb:g} GiB (preflight_min_disk_gb)"
         yield Finding(host.name, "disk free in /var", f"{probe['disk_free_gb']:g} GiB", expected)
     kept = (retention_bytes(settings.metrics_size) or 0) / 2**30 if host.name == settings.metrics_host else 0
-    if kept > probe["disk_size_gb"]:
-        expected = f"more than prometheus_retention_size, {settings.metrics_size}"
-        yield Finding(host.name, "size of the disk below /var", f"{probe['disk_size_gb']:g} GiB", expected)
+    if kept > probe["metrics_disk_gb"]:
+        expected = f"at least prometheus_retention_size, {settings.metrics_size}"
+        yield Finding(host.name, "disk for prometheus_storage_path", f"{probe['metrics_disk_gb']:g} GiB", expected)
 
 
 def check_swap(host: Host, settings: Settings) -> Iterator[Finding]:

@@ -26,8 +26,14 @@ NOBODY = 65534
 PATIENCE = {"periodSeconds": 5, "timeoutSeconds": 5}  # a busy host is no reason to take a page away
 IPVS_APP = "twinstack-ipvs-servers"
 NODE_FAMILIES, SERVICE_FAMILIES = FAMILY_JOBS
-REJECTS = "sum by (instance) (pilot_total_xds_rejects)"
-REJECTS_BEFORE = "sum by (instance) (pilot_total_xds_rejects offset 10m)"
+# increase() misses the first refusal: the series begins with it, and what a series begins with is no increase. So a
+# series that was not there ten minutes ago counts too, unless it is Prometheus that was not there.
+REJECTS = "sum by (instance) (pilot_total_xds_rejects"
+WATCHED_THEN = 'up{job="istiod"} offset 10m == 1 or time() - process_start_time_seconds{job="istiod"} < 600'
+REJECTED = (
+    "sum by (instance) (increase(pilot_total_xds_rejects[10m])) > 0"
+    f" or ({REJECTS}) > 0 unless {REJECTS} offset 10m)) and on (instance) ({WATCHED_THEN})"
+)
 CERTIFICATE_END = "twinstack:certificate:end_seconds"
 CONFIG_DIGEST = "twinstack.core/config"  # a changed configuration makes a new pod
 
@@ -337,8 +343,7 @@ def prometheus_rules(certificates: Mapping[str, str]) -> Object:
     alerts = [
         {
             "alert": "ConfigurationRejected",
-            # Not increase(): the series begins with the first refusal, and whatever it begins with is no increase.
-            "expr": f"{REJECTS} - ({REJECTS_BEFORE} or 0 * {REJECTS}) > 0",
+            "expr": REJECTED,
             "labels": {"severity": "critical"},
             "annotations": {"summary": "a proxy refused what istiod sent: istioctl proxy-status names it"},
         },

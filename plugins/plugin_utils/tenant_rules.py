@@ -119,7 +119,10 @@ def _tenant(place: str, field: str, item: Mapping[str, Any], revisions: Sequence
         return
     yield from _names(place, f"{field}.external", external)
     for number, one in enumerate(external):
-        yield from _external(place, f"{field}.external[{number}]", one)
+        wrong = list(_external(place, f"{field}.external[{number}]", one))
+        yield from wrong
+        if not wrong:
+            yield from _told_apart(place, f"{field}.external", number, external[:number], one)
 
 
 def _texts(value: Any) -> bool:
@@ -182,6 +185,33 @@ def _external(place: str, field: str, one: Any) -> Iterator[Finding]:
         yield Finding(place, f"{field}.ports", shown(ports), "every number once")
     elif len(hosts) > 1 and any(port["protocol"] == "TCP" for port in ports):
         yield Finding(place, f"{field}.hosts", shown(hosts), "one name beside a TCP port, which tells no names apart")
+
+
+def _told_apart(place: str, field: str, number: int, before: Sequence[Any], one: Any) -> Iterator[Finding]:
+    """By address alone Istio takes the first of two entries for both, where it sees no request's own host."""
+    for other, earlier in enumerate(before):
+        for address in one.get("addresses", []):
+            for port in _opaque(one):
+                if port in _opaque(earlier) and _value(address) in map(_value, _addresses(earlier)):
+                    found = f"{address} with port {port}, as in {field}[{other}]"
+                    yield Finding(place, f"{field}[{number}]", found, "one entry with the hosts of both")
+
+
+def _addresses(one: Any) -> list[Any]:
+    listed = one.get("addresses") if isinstance(one, Mapping) else None
+    return list(listed) if isinstance(listed, list | tuple) else []
+
+
+def _opaque(one: Any) -> list[int]:
+    """Ports of an entry on which a proxy sees no HTTP."""
+    ports = one.get("ports") if isinstance(one, Mapping) else None
+    listed = ports if isinstance(ports, list | tuple) else ()
+    return [port["number"] for port in listed if _is_port(port) and port["protocol"] in ("TLS", "HTTPS", "TCP")]
+
+
+def _value(address: Any) -> str:
+    """An address as its value, or the text where it is none."""
+    return str(ipaddress.ip_address(str(address))) if _is_address(address) else str(address)
 
 
 def _is_name(host: str) -> bool:

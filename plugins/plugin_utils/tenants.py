@@ -316,7 +316,7 @@ def _routes_by_name(tenant: Tenant, external: External) -> Object:
         for host in external.hosts
     ]
     spec = {"hosts": list(external.hosts), "exportTo": ["."], "tls": rules}
-    return _object("networking.istio.io/v1", "VirtualService", tenant, f"external-{external.name}", {"spec": spec})
+    return _object("networking.istio.io/v1", "VirtualService", tenant, f"external.{external.name}", {"spec": spec})
 
 
 def _service_entry(tenant: Tenant, external: External) -> Object:

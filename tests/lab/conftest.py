@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -26,6 +28,18 @@ def environment() -> dict[str, str]:
     """The environment of a person in the project's folder."""
     plain = {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}  # molecule asks for colours
     return {**os.environ, "ANSIBLE_CONFIG": str(REPO / "ansible.cfg"), **plain}
+
+
+def kill(pid: int) -> None:
+    """The hardest end that a run of our own can have: it and all that it started, whose sessions are their own."""
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    parents = [tuple(map(int, line.split())) for line in listed.splitlines()]
+    doomed = [pid]
+    for one in doomed:
+        doomed += [child for child, parent in parents if parent == one]
+    for one in doomed:
+        with suppress(ProcessLookupError):
+            os.kill(one, signal.SIGKILL)
 
 
 class Lab:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import os
 import re
-import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -14,7 +12,7 @@ from pathlib import Path
 import yaml
 from ansible_collections.twinstack.core.plugins.module_utils.verify_model import ALL_GROUPS, GROUPS
 
-from tests.lab.conftest import ARTIFACTS, PLAYBOOK, REPO, Lab, environment
+from tests.lab.conftest import ARTIFACTS, PLAYBOOK, REPO, Lab, environment, kill
 
 Molecule = Callable[..., str]
 
@@ -48,7 +46,7 @@ def test_an_interrupted_run_continues_to_green(lab: Lab, molecule: Molecule, tmp
             assert time.monotonic() < deadline, "kubeadm init never started"
             time.sleep(1)
         time.sleep(4)
-        os.killpg(run.pid, signal.SIGKILL)  # our own run: the hardest end that a run can have
+        kill(run.pid)
     lab.shell("cp1", "pkill --exact kubeadm || true")
     molecule("ipv4_first", "converge")
     report = lab.report()

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.lab.conftest import ARTIFACTS, PLAYBOOK, REPO, SETTINGS, Lab, environment
+from tests.lab.conftest import ARTIFACTS, PLAYBOOK, REPO, SETTINGS, Lab, environment, kill
 
 TENANTS: list[dict[str, Any]] = yaml.safe_load((REPO / "inventory/lab/group_vars/all/tenants.yml").read_text())[
     "twinstack_tenants"
@@ -92,8 +92,8 @@ def test_the_page_in_a_browser(lab: Lab, tmp_path: Path) -> None:
     for part in ("seq", "plot", "trace"):
         assert f'class="map {part}"' in shown.stdout, part
     assert shown.stdout.count('class="map seq"') == 5, "S1 to S4 and S7"
-    images = {name for report in (lab.report()["images"],) for name in report}
-    assert images and all(name in shown.stdout for name in images), "versions and digests of what runs"
+    images = lab.report()["images"]
+    assert images and all(text in shown.stdout for image in images.items() for text in image), "names and digests"
     assert "CONSOLE" not in done.stderr + shown.stderr
     fetched = r"(?:src|srcset|data|action|poster)=\"(?!data:)[^\"]|<link|@import|url\((?!#|data:)|href=\"(?!#)"
     assert re.findall(fetched, (ARTIFACTS / "report.html").read_text()) == []
@@ -162,7 +162,8 @@ def test_a_run_that_was_cut_off_in_a_scenario_is_repaired_by_the_next(lab: Lab, 
     ) as run:
         broken_route = "get virtualservices.networking.istio.io -n bar -o name"
         until(lambda: "twinstack-broken" in lab.kubectl(broken_route), 150, "S4, with its broken route")
-        subprocess.run(["kill", "-9", "--", f"-{run.pid}"], check=True)
+        kill(run.pid)
+    assert "twinstack-broken" in lab.kubectl(broken_route), "it was cut off too late"
     assert "twinstack-demo" in lab.kubectl("get namespaces -o name")
     assert wrong(lab, "S1", "S7", ok=True) == {}
     assert "twinstack-demo" not in lab.kubectl("get namespaces -o name")

@@ -97,11 +97,11 @@ def test_a_service_that_no_tenant_lists_has_releases_and_a_limit(lab: Lab, as_be
             assert inside(lab, url, "v0-0-2-beta") == "bar v0.0.2", "inside, by name and by each address"
         for family, url in urls.items():
             time.sleep(2)
+            started = time.monotonic()
             with ThreadPoolExecutor(BURST) as threads:
                 asked = [
                     threads.submit(from_outside, url, "-o", "/dev/null", "-w", "%{http_code}") for _ in range(BURST)
                 ]
-                started = time.monotonic()
                 codes = Counter(request.result() for request in asked)
                 seconds = time.monotonic() - started
             # A bucket at each of the first version's pods, which is one; full at first, and filled again each second.
@@ -121,7 +121,8 @@ def test_scenarios_prove_the_tenants_of_another_inventory(lab: Lab, as_before: N
     folder = tmp_path / "rack"
     # What the lab's runs left of the bundle goes with it, what they proved does not.
     shutil.copytree(REPO / "inventory/lab", folder, ignore=shutil.ignore_patterns("report.*", "runs", "run.json"))
-    steps = [
+    steps: list[dict[str, Any]] = [
+        {"tenant": "books", "from": "till", "service": "shelf", "answer": ["shelf v0.0.1"]},
         {"tenant": "books", "service": "shelf", "headers": {"edition": "v0-0-2"}, "answer": ["shelf v0.0.2"]},
         {"tenant": "books", "service": "shelf", "call": "till", "answer": ["shelf v0.0.1", "till v0.0.1"]},
         {"tenant": "books", "from": "shelf", "service": "till", "answer": ["till v0.0.1"]},
@@ -163,7 +164,7 @@ def test_scenarios_prove_the_tenants_of_another_inventory(lab: Lab, as_before: N
     assert "v0.0.9" in output, "what was expected is on the screen"
     assert "Who lends what" in (folder / "artifacts/report.html").read_text()
     unknown = lab.play("playbooks/demo.yml", "-e", "scenarios_run=S1,lending", inventory=folder, ok=False)
-    assert "S1" in unknown and "lending" in unknown
+    assert "S1: found no such scenario" in unknown.replace("\n", " ")
 
 
 def test_a_tenants_certificate_leads_to_its_services_on_every_host(lab: Lab) -> None:

@@ -181,10 +181,12 @@ def test_foreign_nft_rules_count_and_own_tables_do_not() -> None:
 
 def test_this_machine_is_read_in_under_a_second_and_as_plain_data() -> None:
     started = time.monotonic()
-    found = host_probe.observe(6443)
+    found = host_probe.observe(6443, "/var/lib/no-such-folder/prometheus")
     assert time.monotonic() - started < 3  # a second when idle
     assert json.loads(json.dumps(found))["architecture"] == os.uname().machine
-    assert found["memory"]["total_mb"] > 0 and found["cpus"] > 0 and found["disk_size_gb"] >= found["disk_free_gb"] > 0
+    assert (
+        found["memory"]["total_mb"] > 0 and found["cpus"] > 0 and found["metrics_disk_gb"] >= found["disk_free_gb"] > 0
+    )
     assert "lo" in found["links"]
     assert set(found["features"]) == set(host_probe_kernel.FEATURES)
 

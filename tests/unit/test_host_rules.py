@@ -55,7 +55,7 @@ def probe(number: int) -> dict[str, Any]:
         "cpus": 2,
         "memory": {"total_mb": 3900, "available_mb": 3000},
         "disk_free_gb": 30.0,
-        "disk_size_gb": 50.0,
+        "metrics_disk_gb": 50.0,
         "swap": [],
         "clock": {"seconds": 1.0, "synchronised": True},
         "ports": [],
@@ -265,7 +265,7 @@ def test_a_clock_offset_is_reported_once_per_pair() -> None:
 def test_metrics_that_are_kept_fit_on_their_hosts_disk(host: str, size: str, wrong: bool) -> None:
     settings = replace(SETTINGS, metrics_host=host, metrics_size=size)
     found = host_rules.check_hosts(fit_hosts(), settings)
-    assert [(one.where, one.field) for one in found] == [("worker1", "size of the disk below /var")] * wrong
+    assert [(one.where, one.field) for one in found] == [("worker1", "disk for prometheus_storage_path")] * wrong
     assert all("prometheus_retention_size, 51GB" in one.expected for one in found)
 
 

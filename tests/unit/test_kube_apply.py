@@ -77,6 +77,7 @@ def test_nothing_is_applied_when_a_namespace_is_somebody_elses(served: tuple[Sta
     assert [line.partition(":")[0] for line in failures] == ["Namespace demo", "Namespace two"], "all at once"
     assert "expected a free name" in failures[0] and "istio-injection=enabled" in failures[1]
     assert served[0].log == before
+    assert not [line for line in served[0].asked if line.startswith("PATCH") and "dryRun" in line]
 
 
 def test_a_dry_run_tells_the_same_and_sends_nothing(served: tuple[State, Path]) -> None:

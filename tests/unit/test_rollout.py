@@ -47,6 +47,27 @@ def pod(app: str, revision: str, namespace: str = "foo", name: str = "", phase: 
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": {"phase": phase}}
 
 
+class Pods:
+    """A cluster with nothing but these pods."""
+
+    def __init__(self, *pods: dict[str, Any]) -> None:
+        self.pods = list(pods)
+
+    def list(self, api_version: str, kind: str) -> list[dict[str, Any]]:
+        """All of them."""
+        assert (api_version, kind) == ("v1", "Pod")
+        return self.pods
+
+
+def test_who_is_not_in_the_mesh_is_named() -> None:
+    going = pod("going", "")
+    going["metadata"]["deletionTimestamp"] = "2026-11-26T00:00:00Z"
+    pods = Pods(
+        pod("web", "old"), pod("job", "", phase="Succeeded"), pod("b", "", "bar"), pod("a", "", name="a"), going
+    )
+    assert rollout.outside(pods, "foo") == ["a"]  # type: ignore[arg-type]
+
+
 class Controllers:
     """Play what makes new pods of a namespace's revision when a workload's template changes.
 

@@ -143,7 +143,7 @@ def test_one_wrong_answer_of_many_is_wrong() -> None:
 
 def test_isolation_is_broken_by_any_answer() -> None:
     item = want(refused=True)
-    assert model.judge(item, [{"status": 0, "text": "", "error": "timed out"}])[0]
+    assert model.judge(item, [{"status": 0, "text": "", "error": "timed out", "tried": True}])[0]
     assert model.judge(item, [{"status": 502, "text": "", "error": ""}])[0]
     assert not model.judge(item, [told("bar v1")])[0]
 
@@ -232,6 +232,16 @@ def test_a_trace_has_spans_of_every_service() -> None:
     assert scenario_seen.spans({"data": []}) == []
 
 
+def test_what_was_never_tried_was_not_refused() -> None:
+    (item, *_) = [one for one in asked("S4") if one.refused]
+    refused = {"id": 0, "status": 0, "text": "", "error": "timed out", "tried": True}
+    assert model.judge(item, [refused])[0]
+    for gone in ({"tried": False, "error": "Name or service not known"}, {"error": "in client-1: exec refused"}):
+        ok, detail, _ = model.judge(item, [{"id": 0, "status": 0, "text": "", **gone}])
+        assert not ok and detail.endswith("expected a try, and to be refused")
+    assert not model.judge(item, [{**refused, "status": 200}])[0]
+
+
 def test_a_graph_has_the_edges_between_versions() -> None:
     nodes = [("1", "client", "v1"), ("2", "provider", "v1"), ("3", "provider", "")]
     graph = {
@@ -314,6 +324,7 @@ def test_requests_go_over_the_family_that_they_name(port: int) -> None:
     assert four["found"] == {"x.ex": True, "no": False}
     assert six["text"].startswith("::1 v2 ")
     assert none["status"] == 0 and none["error"]
+    assert four["tried"] and not none["tried"], "an address of the other family is none to try"
     assert either["status"] == 200
 
 
@@ -329,6 +340,11 @@ def test_the_engine_asks_from_outside_and_keeps_repeats_together(port: int) -> N
     assert [answer["status"] for answer in four] == [200] * 3
     assert [answer["text"].split()[0] for answer in six] == ["::1"]
     assert engine.sent == {("foo", "IPv4"): 3, ("foo", "IPv6"): 1}
+    other = model.Ask("S", "IPv4", "bar", "outside", "t", "http://x/", connect=f"127.0.0.1:{port}")
+    nowhere = model.Ask("S", "IPv4", "bar", "outside", "t", "http://no-such-name.invalid/")
+    answers = engine.answers([items[1], other, nowhere])
+    assert [found["status"] for (found,) in answers] == [200, 200, 0], "each with its own, whichever comes first"
+    assert not answers[2][0]["tried"]
 
 
 def test_the_module_refuses_what_cannot_be_run_before_it_asks_anybody(

@@ -266,7 +266,7 @@ def test_hosts_outside_the_mesh_have_their_addresses_or_those_that_dns_says() ->
 
 def test_several_hosts_of_the_same_addresses_are_told_apart_by_name() -> None:
     found = objects(FOO | {"external": [SHOP | {"addresses": ["192.168.1.20", "fd00::20"]}]})
-    assert spec(found, "VirtualService", "external-shop") == {
+    assert spec(found, "VirtualService", "external.shop") == {
         "hosts": ["shop.example", "www.shop.example"],
         "exportTo": ["."],
         "tls": [
