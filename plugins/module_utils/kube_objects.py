@@ -105,8 +105,8 @@ def stands(before: Object | None, wanted: Object) -> bool:
 
 
 def foreign_namespace(before: Object | None, wanted: Object) -> str:
-    """Why a namespace that is there already must not be taken over; empty when it may, or is none."""
-    if before is None or wanted["kind"] != "Namespace":
+    """Why a namespace that is there already must not be taken over; empty when it may, or is not there."""
+    if before is None:
         return ""
     name, labels = wanted["metadata"]["name"], before["metadata"].get("labels") or {}
     part = (wanted["metadata"].get("labels") or {}).get(PART_LABEL)

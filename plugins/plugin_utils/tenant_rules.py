@@ -118,11 +118,16 @@ def _tenant(place: str, field: str, item: Mapping[str, Any], revisions: Sequence
         yield Finding(place, f"{field}.external", shown(external), FIELDS["external"])
         return
     yield from _names(place, f"{field}.external", external)
+    # By address alone Istio takes the first of two entries for both, where it sees no request's own host.
+    taken: dict[tuple[Any, int], int] = {}
     for number, one in enumerate(external):
         wrong = list(_external(place, f"{field}.external[{number}]", one))
         yield from wrong
-        if not wrong:
-            yield from _told_apart(place, f"{field}.external", number, external[:number], one)
+        for address, port in () if wrong else _opaque_ends(one):
+            earlier = taken.setdefault((address, port), number)
+            if earlier != number:
+                found = f"{address} with port {port}, as in {field}.external[{earlier}]"
+                yield Finding(place, f"{field}.external[{number}]", found, "one entry with the hosts of both")
 
 
 def _texts(value: Any) -> bool:
@@ -187,31 +192,11 @@ def _external(place: str, field: str, one: Any) -> Iterator[Finding]:
         yield Finding(place, f"{field}.hosts", shown(hosts), "one name beside a TCP port, which tells no names apart")
 
 
-def _told_apart(place: str, field: str, number: int, before: Sequence[Any], one: Any) -> Iterator[Finding]:
-    """By address alone Istio takes the first of two entries for both, where it sees no request's own host."""
-    for other, earlier in enumerate(before):
-        for address in one.get("addresses", []):
-            for port in _opaque(one):
-                if port in _opaque(earlier) and _value(address) in map(_value, _addresses(earlier)):
-                    found = f"{address} with port {port}, as in {field}[{other}]"
-                    yield Finding(place, f"{field}[{number}]", found, "one entry with the hosts of both")
-
-
-def _addresses(one: Any) -> list[Any]:
-    listed = one.get("addresses") if isinstance(one, Mapping) else None
-    return list(listed) if isinstance(listed, list | tuple) else []
-
-
-def _opaque(one: Any) -> list[int]:
-    """Ports of an entry on which a proxy sees no HTTP."""
-    ports = one.get("ports") if isinstance(one, Mapping) else None
-    listed = ports if isinstance(ports, list | tuple) else ()
-    return [port["number"] for port in listed if _is_port(port) and port["protocol"] in ("TLS", "HTTPS", "TCP")]
-
-
-def _value(address: Any) -> str:
-    """An address as its value, or the text where it is none."""
-    return str(ipaddress.ip_address(str(address))) if _is_address(address) else str(address)
+def _opaque_ends(one: Mapping[str, Any]) -> Iterator[tuple[Any, int]]:
+    """Addresses and ports of a right entry behind which a proxy sees no HTTP."""
+    for port in one["ports"]:
+        if port["protocol"] in ("TLS", "HTTPS", "TCP"):
+            yield from ((ipaddress.ip_address(str(address)), port["number"]) for address in one.get("addresses", []))
 
 
 def _is_name(host: str) -> bool:
