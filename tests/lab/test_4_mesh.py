@@ -110,6 +110,53 @@ def test_a_configuration_that_proxies_refuse_fails_the_run_and_raises_an_alert(
     assert "Proxies refused their new configuration" in output
 
 
+def placed(lab: Lab, space: str, app: str) -> dict[str, str]:
+    """Hosts of an app's pods that run, by name of the pod."""
+    what = f"-n {space} get pods -l app={app} -o json --field-selector status.phase=Running"
+    pods = json.loads(lab.kubectl(what))["items"]
+    return {
+        pod["metadata"]["name"]: pod["spec"]["nodeName"] for pod in pods if "deletionTimestamp" not in pod["metadata"]
+    }
+
+
+def test_pods_of_the_mesh_say_what_they_need_and_leave_a_host_one_after_the_other(
+    lab: Lab, until: Callable[..., None]
+) -> None:
+    """What a drain asks for: two istiods, or a tenant's two gateways, are on two hosts and never go both at once."""
+    pods = json.loads(lab.kubectl("get pods -A -o json"))["items"]
+    needs = {
+        f"{pod['metadata']['namespace']}/{pod['metadata']['name']}/{one['name']}": one["resources"]
+        for pod in pods
+        for one in [*pod["spec"]["containers"], *pod["spec"].get("initContainers", [])]
+        if "/istio/" in one["image"]
+    }
+    for part in ("istiod-stable", "istio-cni", "foo/gateway", "bar/gateway", "/istio-proxy"):
+        assert [name for name in needs if part in name], part
+    assert [
+        name
+        for name, need in needs.items()
+        if not {"cpu", "memory"} <= set(need.get("requests", {})) or "memory" not in need.get("limits", {})
+    ] == []
+    for space, app in (("istio-system", "istiod"), ("foo", "gateway")):
+        before = placed(lab, space, app)
+        assert set(before.values()) == WORKERS and len(before) == 2, before
+        script = ""
+        for name in before:
+            eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": space}}
+            script += f"echo '{json.dumps(eviction)}' | kubectl --kubeconfig /etc/kubernetes/admin.conf create --raw "
+            script += f"/api/v1/namespaces/{space}/pods/{name}/eviction -f - 2>&1 || true\n"
+        told = lab.shell("cp1", script)
+        assert told.count('"Success"') == 1 and told.count("disruption budget") == 1, told
+
+        def replaced(space: str = space, app: str = app, before: dict[str, str] = before) -> bool:
+            now = placed(lab, space, app)
+            return len(now) == 2 and len(set(now) - set(before)) == 1
+
+        until(replaced, 90, f"another {app}")
+        lab.kubectl(f"-n {space} rollout status deployment -l app={app} --timeout=90s")
+        assert set(placed(lab, space, app).values()) == WORKERS, "not on the host of the one that stayed"
+
+
 def test_ipv6_that_goes_around_the_proxies_is_told(lab: Lab) -> None:
     """Without the proxies' own setting everything looks well, and IPv6 is in no proxy's way."""
     config = {"meshConfig": {"defaultConfig": {"proxyMetadata": {"ISTIO_DUAL_STACK": "false"}}}}
