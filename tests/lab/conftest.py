@@ -131,7 +131,8 @@ class Lab:
 
 @pytest.fixture(scope="session")
 def lab() -> Lab:
-    """The lab."""
+    """The lab, of which there is one: two tests at a time would break it for each other."""
+    assert "PYTEST_XDIST_WORKER" not in os.environ, "the lab: found several tests at a time, expected one. Try: -n 0"
     return Lab()
 
 
