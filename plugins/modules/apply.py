@@ -158,6 +158,42 @@ try:
 except ImportError:
     MISSING = traceback.format_exc()
 
+SPEC: dict[str, Any] = {
+    "kubeconfig": {"type": "path", "required": True},
+    "context": {"type": "str"},
+    "objects": {"type": "list", "elements": "dict", "default": []},
+    "files": {"type": "list", "elements": "path", "default": []},
+    "tls_secrets": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        # Paths, not secrets, whatever their names look like.
+        "no_log": False,
+        "options": {
+            "namespace": {"type": "str", "required": True},
+            "name": {"type": "str", "required": True},
+            "certificate": {"type": "path", "required": True},
+            "private_key": {"type": "path", "required": True, "no_log": False},
+        },
+    },
+    "part": {"type": "str", "default": ""},
+    "field_manager": {"type": "str", "default": "twinstack"},
+    "force": {"type": "bool", "default": True},
+    "wait": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "api_version": {"type": "str", "default": "v1"},
+            "kind": {"type": "str", "required": True},
+            "namespace": {"type": "str", "default": ""},
+            "names": {"type": "list", "elements": "str", "default": []},
+            "condition": {"type": "str", "default": ""},
+        },
+    },
+    "timeout": {"type": "float", "default": 300},
+}
+
 
 def _secrets(module: AnsibleModule) -> list[kube_objects.Object]:
     """The Secrets whose content is in files."""
@@ -201,46 +237,8 @@ def _kept(module: AnsibleModule) -> list[Any]:
     return found
 
 
-def main() -> None:
-    """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            "kubeconfig": {"type": "path", "required": True},
-            "context": {"type": "str"},
-            "objects": {"type": "list", "elements": "dict", "default": []},
-            "files": {"type": "list", "elements": "path", "default": []},
-            "tls_secrets": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                # Paths, not secrets, whatever their names look like.
-                "no_log": False,
-                "options": {
-                    "namespace": {"type": "str", "required": True},
-                    "name": {"type": "str", "required": True},
-                    "certificate": {"type": "path", "required": True},
-                    "private_key": {"type": "path", "required": True, "no_log": False},
-                },
-            },
-            "part": {"type": "str", "default": ""},
-            "field_manager": {"type": "str", "default": "twinstack"},
-            "force": {"type": "bool", "default": True},
-            "wait": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {
-                    "api_version": {"type": "str", "default": "v1"},
-                    "kind": {"type": "str", "required": True},
-                    "namespace": {"type": "str", "default": ""},
-                    "names": {"type": "list", "elements": "str", "default": []},
-                    "condition": {"type": "str", "default": ""},
-                },
-            },
-            "timeout": {"type": "float", "default": 300},
-        },
-        supports_check_mode=True,
-    )
+def run(module: AnsibleModule) -> None:
+    """What the module does, wherever it runs."""
     if MISSING:
         module.fail_json(msg=missing_required_lib("kubernetes, PyYAML"), exception=MISSING)
     params = module.params
@@ -283,6 +281,11 @@ def main() -> None:
             title = f"applied, but not ready within {params['timeout']:.0f} s"
             _failed(module, title, late, f"{kubectl} get pods -A -o wide", changed)
     module.exit_json(changed=changed, objects=outcome.changed, pruned=outcome.pruned, diff=outcome.diff)
+
+
+def main() -> None:
+    """Entry point."""
+    run(AnsibleModule(argument_spec=SPEC, supports_check_mode=True))
 
 
 if __name__ == "__main__":

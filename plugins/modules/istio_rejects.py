@@ -60,6 +60,7 @@ rejects:
 import time
 import traceback
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.twinstack.core.plugins.module_utils import istio_rejects
@@ -76,6 +77,13 @@ except ImportError:
     MISSING = traceback.format_exc()
 
 PORT = 15014
+
+SPEC: dict[str, Any] = {
+    "kubeconfig": {"type": "path", "required": True},
+    "namespace": {"type": "str", "default": "istio-system"},
+    "before": {"type": "dict"},
+    "seconds": {"type": "float", "default": 0},
+}
 
 
 def read(client: Client, namespace: str) -> dict[str, dict[str, int]]:
@@ -95,17 +103,8 @@ def read(client: Client, namespace: str) -> dict[str, dict[str, int]]:
     return found
 
 
-def main() -> None:
-    """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            "kubeconfig": {"type": "path", "required": True},
-            "namespace": {"type": "str", "default": "istio-system"},
-            "before": {"type": "dict"},
-            "seconds": {"type": "float", "default": 0},
-        },
-        supports_check_mode=True,
-    )
+def run(module: AnsibleModule) -> None:
+    """What the module does, wherever it runs."""
     if MISSING:
         module.fail_json(msg=missing_required_lib("kubernetes"), exception=MISSING)
     kubeconfig, before = module.params["kubeconfig"], module.params["before"]
@@ -129,6 +128,11 @@ def main() -> None:
         title = "Proxies refused their new configuration and go on with the old one:"
         module.fail_json(msg="\n".join([title, *(f"  {line}" for line in lines), "Try: istioctl proxy-status"]))
     module.exit_json(changed=False, rejects=rejects)
+
+
+def main() -> None:
+    """Entry point."""
+    run(AnsibleModule(argument_spec=SPEC, supports_check_mode=True))
 
 
 if __name__ == "__main__":

@@ -77,6 +77,13 @@ try:
 except ImportError:
     MISSING = traceback.format_exc()
 
+SPEC: dict[str, Any] = {
+    "kubeconfig": {"type": "path", "required": True},
+    "report": {"type": "path", "required": True},
+    "run": {"type": "path", "required": True},
+    "scenarios": {"type": "list", "elements": "str", "default": []},
+}
+
 
 def read(path: str) -> dict[str, Any]:
     """A JSON file's object; empty when there is none."""
@@ -87,17 +94,8 @@ def read(path: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def main() -> None:
-    """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            "kubeconfig": {"type": "path", "required": True},
-            "report": {"type": "path", "required": True},
-            "run": {"type": "path", "required": True},
-            "scenarios": {"type": "list", "elements": "str", "default": []},
-        },
-        supports_check_mode=True,
-    )
+def run(module: AnsibleModule) -> None:
+    """What the module does, wherever it runs."""
     if MISSING:
         module.fail_json(msg=missing_required_lib("kubernetes"), exception=MISSING)
     try:
@@ -111,6 +109,11 @@ def main() -> None:
     if empty and not why:
         why = f"no pod of the cluster's own is on {', '.join(empty)}, so there is no way to try"
     module.exit_json(changed=False, stands=not why, why=why, ways=standing.ways(raw))
+
+
+def main() -> None:
+    """Entry point."""
+    run(AnsibleModule(argument_spec=SPEC, supports_check_mode=True))
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ svg.map{width:100%;height:auto;max-height:46rem;font:13px system-ui,sans-serif}.
 .map .line{fill:none;stroke:var(--bar);stroke-width:1.6}.map .lane{stroke:var(--line);fill:none}
 .map .four{stroke:var(--bar)}.map .six{stroke:var(--six);stroke-dasharray:6 3}.map .sum{stroke-width:3;stroke:var(--ok)}
 .map .refused{stroke-width:.8}.map .limit{stroke:var(--bad);stroke-dasharray:2 4;fill:none}.map .wrong{fill:var(--bad)}
+.map .told{paint-order:stroke;stroke:Canvas;stroke-width:4px}
 .map .span{fill:var(--bar)}.map tspan.sum{stroke:none;fill:var(--ok)}ul.steps{margin:.2rem 0;padding-left:1.2rem}
 @media print{details>*{display:block}body{max-width:none;margin:0}h2,h3,h4{break-after:avoid}svg,tr{break-inside:avoid}
  details::details-content{content-visibility:visible}}

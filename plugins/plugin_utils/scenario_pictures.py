@@ -12,7 +12,7 @@ from typing import Any
 
 LANE, ROW, HEAD, LEFT = 190, 34, 40, 20
 PLOT_WIDTH, PLOT_HEIGHT, PLOT_LEFT, PLOT_BOTTOM = 560, 170, 44, 28
-TRACE_WIDTH, TRACE_LEFT, TRACE_ROW = 420, 270, 20
+TRACE_WIDTH, TRACE_LEFT, TRACE_ROW, TRACE_LETTERS = 420, 430, 20, 72
 FAMILY_CLASS = {"IPv4": "four", "IPv6": "six"}
 
 Json = Mapping[str, Any]
@@ -137,7 +137,7 @@ def waterfall(spans: Sequence[Json]) -> str:
         width = max(2.0, span["milliseconds"] * TRACE_WIDTH / end)
         name = f"{span['service']}: {span['name']}"
         parts.append(
-            f"<text x=0 y={y + 14} class=small>{escape(name[:44])}</text>"
+            f"<text x=0 y={y + 14} class=small>{escape(name[:TRACE_LETTERS])}</text>"
             f"<rect x={x:.1f} y={y + 4} width={width:.1f} height={TRACE_ROW - 8} class=span />"
             f"<text x={x + width + 6:.1f} y={y + 14} class=small>{span['milliseconds']:g} ms</text>"
         )

@@ -7,9 +7,12 @@ from html import escape
 from typing import Any
 
 FAMILIES = ("IPv4", "IPv6")
-BOX_WIDTH, BOX_HEIGHT = 210, 46
-COLUMN, ROW = 400, 118
+BOX_WIDTH, BOX_HEIGHT, BOX_GAP = 190, 46, 26
+TURN, TOLD = 90, 225  # between two columns: where lines change their height, then as wide as what stands on one
+ENTRY = 18  # between two lines that end at the same box, each with its words above it
 MARGIN = 24
+
+Place = tuple[int, int, int]  # left, top, height
 
 
 def columns(nodes: Sequence[str], edges: Sequence[tuple[str, str]]) -> dict[str, int]:
@@ -34,52 +37,59 @@ def picture(topology: Mapping[str, Any]) -> str:
     if not nodes or not edges:
         return ""
     column = columns(nodes, [(edge["from"], edge["to"]) for edge in edges])
-    taken: dict[int, int] = {}
-    place: dict[str, tuple[int, int]] = {}
+    arriving: dict[str, list[str]] = {name: [] for name in nodes}
+    for edge in edges:
+        if column[edge["from"]] < column[edge["to"]]:
+            arriving[edge["to"]].append(edge["from"])
+    below: dict[int, int] = {}
+    place: dict[str, Place] = {}
     for name in nodes:
-        row = taken.get(column[name], 0)
-        taken[column[name]] = row + 1
-        place[name] = MARGIN + column[name] * COLUMN, MARGIN + row * ROW
-    width = max(x for x, _ in place.values()) + BOX_WIDTH + MARGIN
-    height = max(y for _, y in place.values()) + ROW
-    parts = [_edge(edge, place) for edge in edges] + [_box(name, *place[name]) for name in nodes]
+        top, height = below.get(column[name], MARGIN), max(BOX_HEIGHT, ENTRY * (len(arriving[name]) + 1))
+        place[name] = MARGIN + column[name] * (BOX_WIDTH + TURN + TOLD), top, height
+        below[column[name]] = top + height + BOX_GAP
+    width = max(x for x, _, _ in place.values()) + BOX_WIDTH + MARGIN
+    parts = [_box(name, *place[name]) for name in nodes]
+    for edge in edges:
+        callers = sorted(arriving[edge["to"]], key=lambda name: place[name][1])
+        entry = callers.index(edge["from"]) if edge["from"] in callers else 0
+        top, height = place[edge["to"]][1:]
+        parts.append(_edge(edge, place, top + height // 2 + int((entry - (len(callers) - 1) / 2) * ENTRY)))
     return (
-        f'<svg class=map viewBox="0 0 {width} {height}" style="max-width:{width}px" role=img '
+        f'<svg class=map viewBox="0 0 {width} {max(below.values()) + BOX_GAP}" style="max-width:{width}px" role=img '
         'aria-label="who calls whom in the mesh">'
         f"{''.join(parts)}</svg>"
     )
 
 
-def _box(name: str, x: int, y: int) -> str:
+def _box(name: str, x: int, y: int, height: int) -> str:
     space, _, workload = name.rpartition("/")
     return (
-        f"<g transform='translate({x},{y})'><rect width={BOX_WIDTH} height={BOX_HEIGHT} rx=6 class=box />"
+        f"<g transform='translate({x},{y})'><rect width={BOX_WIDTH} height={height} rx=6 class=box />"
         f"<text x=12 y=19 class=small>{escape(space)}</text><text x=12 y=37>{escape(workload)}</text></g>"
     )
 
 
-def _edge(edge: Mapping[str, Any], place: Mapping[str, tuple[int, int]]) -> str:
-    """A line with its rates; the solid one is mutual TLS, the dashed one is not."""
-    (x1, y1), (x2, y2) = place[edge["from"]], place[edge["to"]]
-    start, end = (x1 + BOX_WIDTH, y1 + BOX_HEIGHT // 2), (x2, y2 + BOX_HEIGHT // 2)
-    middle = (start[0] + end[0]) // 2
+def _edge(edge: Mapping[str, Any], place: Mapping[str, Place], entry: int) -> str:
+    """A line with its rates; the solid one is mutual TLS, the dashed one is not. entry: the height where it ends."""
+    (x1, y1, height), (x2, y2, height2) = place[edge["from"]], place[edge["to"]]
+    bottom, bottom2 = y1 + height, y2 + height2
     anchor = "middle"
     if edge["from"] == edge["to"]:
-        path = f"M{x1 + 20},{y1 + BOX_HEIGHT} c0,36 60,36 60,0"
-        label, anchor = (x1 + 90, y1 + BOX_HEIGHT + 14), "start"
+        line = f"M{x1 + 20},{bottom} c0,24 60,24 60,0"
+        x, y, anchor = x1 + 90, bottom + 14, "start"
+    elif x2 <= x1:  # back to an earlier column: from below to below
+        start, end = x1 + BOX_WIDTH // 2, x2 + BOX_WIDTH // 2
+        line = f"M{start},{bottom} C{start},{bottom + 40} {end},{bottom2 + 40} {end},{bottom2}"
+        x, y = (start + end) // 2, (bottom + bottom2) // 2 + 36
     else:
-        if end[0] <= start[0]:  # back to an earlier column: from below to below
-            start, end = (x1 + BOX_WIDTH // 2, y1 + BOX_HEIGHT), (x2 + BOX_WIDTH // 2, y2 + BOX_HEIGHT)
-            middle = (start[0] + end[0]) // 2
-            path = f"M{start[0]},{start[1]} C{start[0]},{start[1] + 40} {end[0]},{end[1] + 40} {end[0]},{end[1]}"
-        else:
-            path = f"M{start[0]},{start[1]} C{middle},{start[1]} {middle},{end[1]} {end[0]},{end[1]}"
-        label = (middle, (start[1] + end[1]) // 2 - 34)
+        start, begin, turn = x1 + BOX_WIDTH, y1 + height // 2, x1 + BOX_WIDTH + TURN // 2
+        line = f"M{start},{begin} C{turn},{begin} {turn},{entry} {start + TURN},{entry} H{x2} m-7,-4 l7,4 l-7,4"
+        x, y, anchor = x2 - 12, entry - 6, "end"
     secured = edge["mtls"] >= 100
     rates = [f"{family} {edge['rates'].get(family, 0):g}/s" for family in FAMILIES]
-    lines = [*rates, "mutual TLS" if secured else "not all mutual TLS"]
-    texts = "".join(
-        f"<tspan x={label[0]} dy={14 if number else 0}>{escape(line)}</tspan>" for number, line in enumerate(lines)
-    )
+    told = " · ".join([*rates, "mutual TLS" if secured else "not all mutual TLS"])
     style = "" if secured else " stroke-dasharray=5"
-    return f'<path d="{path}" class=line{style} /><text class=small text-anchor={anchor} y={label[1]}>{texts}</text>'
+    return (
+        f'<path d="{line}" class=line{style} />'
+        f'<text class="small told" text-anchor={anchor} x={x} y={y}>{escape(told)}</text>'
+    )

@@ -247,6 +247,7 @@ def test_a_switch_that_cannot_succeed_moves_nothing(lab: Lab) -> None:
     revisions = [{"name": "stable", "default": True}, {"name": "other"}]
     given = {"istio_revisions": revisions, "twinstack_tenants": tenants, "mesh_switch_path": "/hostname"}
     given["scenarios_run"] = []
+    lab.play("tests/lab/workload.yml")
     try:
         output = lab.play("playbooks/mesh_switch.yml", "-e", json.dumps(given), ok=False)
         assert "Deployment istio-system/istiod-other: not there" in output

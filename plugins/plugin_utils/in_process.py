@@ -1,0 +1,64 @@
+"""Running a module's code in the controller's own process.
+
+Ansible imports an action plugin once and forks for every task. A module would start a Python and import the Kubernetes
+client each time, which takes longer than most of what it is asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+from ansible.plugins.action import ActionBase
+
+
+class Ended(Exception):
+    """The code came to its end. result: what the task returns."""
+
+    def __init__(self, result: dict[str, Any]) -> None:
+        super().__init__()
+        self.result = result
+
+
+class InProcess:
+    """What a module's code uses of AnsibleModule."""
+
+    def __init__(self, params: dict[str, Any], check_mode: bool) -> None:
+        # As a module gets them: without what Ansible notes about each text, which YAML cannot write.
+        self.params: dict[str, Any] = json.loads(json.dumps(params))
+        self.check_mode = check_mode
+        self._warnings: list[str] = []
+
+    def warn(self, warning: str) -> None:
+        """Tell the user at the end."""
+        self._warnings.append(warning)
+
+    def exit_json(self, **result: Any) -> NoReturn:
+        """End well. Raises Ended."""
+        raise Ended(result | {"warnings": self._warnings})
+
+    def fail_json(self, msg: str, **result: Any) -> NoReturn:
+        """End with a failure. Raises Ended."""
+        raise Ended(result | {"failed": True, "msg": msg, "warnings": self._warnings})
+
+
+class InProcessAction(ActionBase):
+    """An action that is a module's code. SPEC: the module's arguments; CODE: what its main function runs."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_diff = True
+    SPEC: Mapping[str, Any]
+    CODE: Callable[[Any], None]
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the action; the result is the module's."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _, params = self.validate_argument_spec(argument_spec=dict(self.SPEC))
+        try:
+            type(self).CODE(InProcess(params, bool(self._task.check_mode)))
+        except Ended as ended:
+            result.update(ended.result)
+        return result
