@@ -186,28 +186,40 @@ FAMILY_JOBS = ("node-families", "service-families")
 NODE_JOBS = ("kubelet", "pods", "felix", "istio-cni")  # with a target on every node
 DNS_SERVICE, ISTIOD_SERVICES = "kube-system/kube-dns", "istio-system/istiod"
 IPVS_JOB = "ipvs"  # with a target on every worker, where kube-proxy uses IPVS
-JOBS = ("proxies", "istiod", "istio-cni", "coredns", "kubelet", "pods", "felix", "api-server")
+PROMETHEUS_JOB = "prometheus"  # Prometheus itself
+JOBS = ("proxies", "istiod", "istio-cni", "coredns", "kubelet", "pods", "felix", "api-server", PROMETHEUS_JOB)
+
+
+def _looked_at(labels: str) -> str:
+    """Targets as Prometheus sees them since it started.
+
+    Of those that went while it did not run it shows the last sample for five minutes more, as if they were there.
+    """
+    started = f'scalar(max(process_start_time_seconds{{job="{PROMETHEUS_JOB}"}}))'
+    return f"(up{{{labels}}} and timestamp(up{{{labels}}}) > {started})"
 
 
 def scrape_targets(scope: Scope) -> Iterator[Probe]:
     """Everything that Prometheus looks at answers, in the family that it should be asked in."""
     for family in FAMILIES:
-        nodes = f'count(up{{job="{FAMILY_JOBS[0]}",ip_family="{family}"}} == 1)'
+        of_family = f'ip_family="{family}"'
+        asked = f'job="{FAMILY_JOBS[0]}",{of_family}'
+        nodes = f"count({_looked_at(asked)} == 1)"
         title = f"every node answers Prometheus over {family}"
         expected = f',"{len(scope.cluster.nodes)}"]'
         yield from _seen(scope, "scrape-targets", family, "nodes", title, PROMETHEUS, _query(nodes), (expected,))
         # A Service that has lost a family has no target of it any more: as many as there are Services, and all up.
         watched = f'job="{FAMILY_JOBS[1]}"'
-        services = (
-            f'sum(up{{{watched},ip_family="{family}"}}) == bool scalar(count(count by (service) (up{{{watched}}})))'
-        )
+        there, all_there = _looked_at(f"{watched},{of_family}"), _looked_at(watched)
+        services = f"sum({there}) == bool scalar(count(count by (service) ({all_there})))"
         title = f"every watched Service answers Prometheus over {family}"
         yield from _seen(scope, "scrape-targets", family, "services", title, PROMETHEUS, _query(services), (',"1"]',))
         for job in (*JOBS, *([IPVS_JOB] if scope.cluster.proxy_mode == "ipvs" else [])):
             title = f"every target of {job} answers Prometheus"
-            query, answer, count = f'min(up{{job="{job}"}})', ',"1"]', _number_of_targets(scope, job)
+            there, count = _looked_at(f'job="{job}"'), _number_of_targets(scope, job)
+            query, answer = f"min({there})", ',"1"]'
             if count:  # so many there must be: one that is gone is not up either
-                query, answer = f'count(up{{job="{job}"}} == 1)', f',"{count}"]'
+                query, answer = f"count({there} == 1)", f',"{count}"]'
             yield from _seen(scope, "scrape-targets", family, job, title, PROMETHEUS, _query(query), (answer,))
 
 
@@ -217,6 +229,8 @@ def _number_of_targets(scope: Scope, job: str) -> int:
         return len(scope.cluster.nodes)
     if job == "api-server":
         return len(scope.cluster.control_plane)
+    if job == PROMETHEUS_JOB:
+        return 1
     if job == IPVS_JOB:
         return len(scope.cluster.nodes) - len(scope.cluster.control_plane)
     pods: set[str] = set()

@@ -14,7 +14,11 @@ from typing import Any
 import yaml
 from ansible_collections.twinstack.core.plugins.module_utils.kube_objects import RESTRICTED
 from ansible_collections.twinstack.core.plugins.module_utils.verify_model import bracketed
-from ansible_collections.twinstack.core.plugins.module_utils.verify_plan_seen import FAMILY_JOBS, IPVS_JOB
+from ansible_collections.twinstack.core.plugins.module_utils.verify_plan_seen import (
+    FAMILY_JOBS,
+    IPVS_JOB,
+    PROMETHEUS_JOB,
+)
 
 NAMESPACE = "observability"
 PROMETHEUS_PORT = 9090
@@ -232,6 +236,16 @@ def _service_families(services: Mapping[str, int], domain: str) -> Object:
     }
 
 
+def _itself() -> Object:
+    """A job for when Prometheus started, what it needs and how much it keeps; its page has hundreds of other lines."""
+    read = "process_(start_time_seconds|resident_memory_bytes|cpu_seconds_total)|prometheus_tsdb_head_series"
+    return {
+        "job_name": PROMETHEUS_JOB,
+        "static_configs": [{"targets": [f"localhost:{PROMETHEUS_PORT}"]}],
+        "metric_relabel_configs": [{"source_labels": ["__name__"], "regex": read, "action": "keep"}],
+    }
+
+
 def prometheus_config(settings: Mapping[str, Any]) -> Object:
     """prometheus.yml.
 
@@ -310,6 +324,7 @@ def prometheus_config(settings: Mapping[str, Any]) -> Object:
                 )
             ),
             *([_pods(IPVS_JOB, ("app", IPVS_APP), str(settings["ipvs_port"]))] if settings["ipvs_program"] else []),
+            _itself(),
             _node_families(settings["nodes"]),
             _service_families(settings["watched_services"], settings["domain"]),
         ],
