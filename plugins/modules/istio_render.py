@@ -88,6 +88,20 @@ try:
 except ImportError:
     MISSING = traceback.format_exc()
 
+SPEC: dict[str, Any] = {
+    "renders": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            "istioctl": {"type": "path", "required": True},
+            "operator": {"type": "dict", "required": True},
+        },
+    },
+    "kept_in": {"type": "path"},
+    "timeout": {"type": "float", "default": 60},
+}
+
 
 class RenderError(Exception):
     """istioctl could not render; the message holds its own words."""
@@ -146,24 +160,8 @@ def rendered(folder: str, istioctl: str, operator: dict[str, Any], timeout: floa
     return path
 
 
-def main() -> None:
-    """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            "renders": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": {
-                    "istioctl": {"type": "path", "required": True},
-                    "operator": {"type": "dict", "required": True},
-                },
-            },
-            "kept_in": {"type": "path"},
-            "timeout": {"type": "float", "default": 60},
-        },
-        supports_check_mode=True,
-    )
+def run(module: AnsibleModule) -> None:
+    """What the module does, wherever it runs."""
     if MISSING:
         module.fail_json(msg=missing_required_lib("PyYAML"), exception=MISSING)
     folder, timeout = module.params["kept_in"], module.params["timeout"]
@@ -175,6 +173,11 @@ def main() -> None:
     except (RenderError, yaml.YAMLError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, objects=objects)
+
+
+def main() -> None:
+    """Entry point."""
+    run(AnsibleModule(argument_spec=SPEC, supports_check_mode=True))
 
 
 if __name__ == "__main__":

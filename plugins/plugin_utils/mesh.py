@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 NAMESPACE = "istio-system"
+HOST = "kubernetes.io/hostname"
 # The configuration that Calico's calico-node writes; istio-cni adds itself to it, and again whenever calico-node has
 # written it anew (istio: cni/pkg/install/install.go).
 CALICO_CONFLIST = "10-calico.conflist"
@@ -164,7 +165,8 @@ def revision_operator(mesh: Mesh, revision: Revision) -> Object:
         "ipFamilyPolicy": "RequireDualStack",
         "ipFamilies": list(mesh.families),
         "resources": dict(mesh.resources["istiod"]),
-        "affinity": spread("app", "istiod", {"istio.io/rev": revision.name}),
+        "affinity": apart({"app": "istiod", "istio.io/rev": revision.name}),
+        "topologySpreadConstraints": evenly({"app": "istiod", "istio.io/rev": revision.name}),
     }
     if revision.build.plain_envoy:
         environment |= PLAIN_ENVOY_SWITCHES
@@ -199,12 +201,21 @@ def revision_operator(mesh: Mesh, revision: Revision) -> Object:
     )
 
 
-def spread(label: str, value: str, more: Mapping[str, str]) -> Object:
+def apart(labels: Mapping[str, str]) -> Object:
     """Affinity that puts pods with these labels on different hosts where there are enough."""
-    selector = {"matchLabels": {label: value, **more}}
-    term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": selector}
+    term = {"topologyKey": HOST, "labelSelector": {"matchLabels": dict(labels)}}
     weighted = [{"weight": 100, "podAffinityTerm": term}]
     return {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": weighted}}
+
+
+def evenly(labels: Mapping[str, str]) -> list[Object]:
+    """Constraint that does so when pods are replaced too.
+
+    Affinity sees those that are on their way out, so of two hosts each has one, and both new pods may end on the same.
+    """
+    selector = {"matchLabels": dict(labels)}
+    constraint = {"maxSkew": 1, "topologyKey": HOST, "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": selector}
+    return [constraint | {"matchLabelKeys": ["pod-template-hash"]}]
 
 
 # --- objects for the whole mesh -------------------------------------------------------------------------------

@@ -234,7 +234,8 @@ def _deployment(tenant: Tenant, labels: Object, resources: Mapping[str, Any]) ->
             "spec": {
                 "serviceAccountName": GATEWAY,
                 "terminationGracePeriodSeconds": GRACE_SECONDS,
-                "affinity": mesh.spread("istio", labels["istio"], {}),
+                "affinity": mesh.apart({"istio": labels["istio"]}),
+                "topologySpreadConstraints": mesh.evenly({"istio": labels["istio"]}),
                 "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
                 "containers": [container],
             },
