@@ -133,7 +133,11 @@ REMOVAL_SECONDS = 60
 
 
 class LoadError(Exception):
-    """What went wrong, as one text."""
+    """What went wrong, as one text. hint: what to try; a look at the pod where there is none."""
+
+    def __init__(self, text: str, hint: str = "") -> None:
+        super().__init__(text)
+        self.hint = hint
 
 
 def get(client: Client, path: str, query: list[tuple[str, str]] | None = None) -> Any:
@@ -158,8 +162,10 @@ def start(client: Client, params: dict[str, Any]) -> None:
         if result.failed(tuple(params["codes"])):
             wrong.append(f"{target.name}: {target.url}: found answers {dict(result.codes)}")
     if wrong:
+        remove(client, space)
         wanted = " or ".join(str(code) for code in params["codes"])
-        raise LoadError(f"nothing was changed: expected HTTP {wanted}: {'; '.join(wrong)}")
+        hint = "a path that every gateway answers: mesh_switch_path"
+        raise LoadError(f"nothing was changed: expected HTTP {wanted}: {'; '.join(wrong)}", hint)
     for target in targets:
         get(client, f"{root}{fortio.REST}/run", fortio.run_query(target))
 
@@ -234,8 +240,8 @@ def main() -> None:
         complaints = fortio.complaints(client.text(log)) if failed else []
         remove(client, params["namespace"])
     except (LoadError, ConfigException, RefusedError, ValueError, *CONNECTION_ERRORS) as error:
-        hint = f"kubectl --kubeconfig {params['kubeconfig']} -n {params['namespace']} get pods,events"
-        module.fail_json(msg=f"load: {error}. Try: {hint}")
+        look = f"kubectl --kubeconfig {params['kubeconfig']} -n {params['namespace']} get pods,events"
+        module.fail_json(msg=f"load: {error}. Try: {getattr(error, 'hint', '') or look}")
     module.exit_json(changed=False, outcome=results, failed_requests=failed, complaints=complaints)
 
 

@@ -366,5 +366,9 @@ def test_so_many_targets_as_there_are_pods_must_answer() -> None:
 
 def test_targets_that_went_while_prometheus_did_not_run_count_for_none() -> None:
     """Else every cold boot is red for five minutes: a pod that came back has another address."""
-    asked = [probe.action.url for probe in observed().probes if probe.group == "scrape-targets" and isinstance(probe.action, Fetch)]
+    asked = [
+        probe.action.url
+        for probe in observed().probes
+        if probe.group == "scrape-targets" and isinstance(probe.action, Fetch)
+    ]
     assert len(asked) > 20 and all("timestamp%28up" in url and "process_start_time_seconds" in url for url in asked)
