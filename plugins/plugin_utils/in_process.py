@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from ansible.plugins.action import ActionBase
 
 
-class Ended(Exception):
+class EndedError(Exception):
     """The code came to its end. result: what the task returns."""
 
     def __init__(self, result: dict[str, Any]) -> None:
@@ -35,12 +35,12 @@ class InProcess:
         self._warnings.append(warning)
 
     def exit_json(self, **result: Any) -> NoReturn:
-        """End well. Raises Ended."""
-        raise Ended(result | {"warnings": self._warnings})
+        """End well. Raises EndedError."""
+        raise EndedError(result | {"warnings": self._warnings})
 
     def fail_json(self, msg: str, **result: Any) -> NoReturn:
-        """End with a failure. Raises Ended."""
-        raise Ended(result | {"failed": True, "msg": msg, "warnings": self._warnings})
+        """End with a failure. Raises EndedError."""
+        raise EndedError(result | {"failed": True, "msg": msg, "warnings": self._warnings})
 
 
 class InProcessAction(ActionBase):
@@ -59,6 +59,6 @@ class InProcessAction(ActionBase):
         _, params = self.validate_argument_spec(argument_spec=dict(self.SPEC))
         try:
             type(self).CODE(InProcess(params, bool(self._task.check_mode)))
-        except Ended as ended:
+        except EndedError as ended:
             result.update(ended.result)
         return result

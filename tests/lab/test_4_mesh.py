@@ -51,8 +51,8 @@ def targets(lab: Lab, group: str, family: str) -> set[str]:
 
 
 TENANTS = {"foo", "bar"}
-# A line for each proxy of the tenants' pods on a host: its process, and how many of istio-cni's rules its network has in
-# IPv4 and in IPv6. Pods of a verification may be on their way out.
+# A line for each proxy of the tenants' pods on a host: its process, and how many of istio-cni's rules its network has
+# in IPv4 and in IPv6. Pods of a verification may be on their way out.
 PROXIES_RULES = """
 for process in $(pgrep -f 'pilot-agent proxy [s]idecar --domain (foo|bar)[.]'); do
   four=$(nsenter --net=/proc/$process/ns/net iptables-save -t nat | grep -c ISTIO_)
