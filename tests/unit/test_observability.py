@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.twinstack.core.plugins.plugin_utils import mesh, observability
+from ansible_collections.twinstack.core.plugins.plugin_utils import mesh, observability, prometheus_jobs
 
 SETTINGS: dict[str, Any] = {
     "image": "example.org/x:1",
@@ -89,7 +89,7 @@ def relabelled(rules: list[dict[str, Any]], labels: dict[str, str]) -> dict[str,
 
 def proxies() -> dict[str, Any]:
     """The job that looks at the mesh's proxies."""
-    jobs: list[dict[str, Any]] = observability.prometheus_config(SETTINGS)["scrape_configs"]
+    jobs: list[dict[str, Any]] = prometheus_jobs.prometheus_config(SETTINGS)["scrape_configs"]
     return next(job for job in jobs if job["job_name"] == "proxies")
 
 
@@ -169,7 +169,7 @@ def test_rules_are_whole() -> None:
 
 def job(name: str) -> dict[str, Any]:
     """One of Prometheus' jobs."""
-    jobs: list[dict[str, Any]] = observability.prometheus_config(SETTINGS)["scrape_configs"]
+    jobs: list[dict[str, Any]] = prometheus_jobs.prometheus_config(SETTINGS)["scrape_configs"]
     return next(job for job in jobs if job["job_name"] == name)
 
 
@@ -239,13 +239,13 @@ def test_traces_are_kept_in_memory_or_in_a_folder(storage: str) -> None:
     ],
 )
 def test_histograms_that_nobody_reads_are_left_out(name: str, kept: bool) -> None:
-    assert bool(re.fullmatch(observability.UNREAD, name)) is not kept
+    assert bool(re.fullmatch(prometheus_jobs.UNREAD, name)) is not kept
 
 
 def test_without_ipvs_nothing_looks_at_its_table() -> None:
     def about(settings: dict[str, Any]) -> list[str]:
         made = [item["metadata"]["name"] for item in observability.prometheus(settings)]
-        jobs = [job["job_name"] for job in observability.prometheus_config(settings)["scrape_configs"]]
+        jobs = [job["job_name"] for job in prometheus_jobs.prometheus_config(settings)["scrape_configs"]]
         return [name for name in (*made, *jobs) if "ipvs" in name]
 
     assert about(SETTINGS) == ["twinstack-ipvs-servers", "twinstack-ipvs-servers", "ipvs"]
