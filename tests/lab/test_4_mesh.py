@@ -55,8 +55,8 @@ TENANTS = {"foo", "bar"}
 # in IPv4 and in IPv6. Pods of a verification may be on their way out.
 PROXIES_RULES = """
 for process in $(pgrep -f 'pilot-agent proxy [s]idecar --domain (foo|bar)[.]'); do
-  four=$(nsenter --net=/proc/$process/ns/net iptables-save -t nat | grep -c ISTIO_)
-  six=$(nsenter --net=/proc/$process/ns/net ip6tables-save -t nat | grep -c ISTIO_)
+  four=$(nsenter --net=/proc/$process/ns/net iptables-save -t nat 2>/dev/null | grep -c ISTIO_)
+  six=$(nsenter --net=/proc/$process/ns/net ip6tables-save -t nat 2>/dev/null | grep -c ISTIO_)
   echo $process $four $six
 done
 """
