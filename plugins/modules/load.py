@@ -162,10 +162,13 @@ def start(client: Client, params: dict[str, Any]) -> None:
         if result.failed(tuple(params["codes"])):
             wrong.append(f"{target.name}: {target.url}: found answers {dict(result.codes)}")
     if wrong:
-        remove(client, space)
         wanted = " or ".join(str(code) for code in params["codes"])
-        hint = "a path that every gateway answers: mesh_switch_path"
-        raise LoadError(f"nothing was changed: expected HTTP {wanted}: {'; '.join(wrong)}", hint)
+        told = f"nothing was changed: expected HTTP {wanted}: {'; '.join(wrong)}"
+        try:
+            remove(client, space)
+        except (LoadError, RefusedError, *CONNECTION_ERRORS) as error:
+            told += f"; and what asked is left: {error}"
+        raise LoadError(told, "a path that every gateway answers: mesh_switch_path")
     for target in targets:
         get(client, f"{root}{fortio.REST}/run", fortio.run_query(target))
 

@@ -6,10 +6,14 @@ client each time, which takes longer than most of what it is asked for.
 
 from __future__ import annotations
 
+import datetime
 import json
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
+from ansible import constants
 from ansible.plugins.action import ActionBase
 
 
@@ -21,12 +25,37 @@ class EndedError(Exception):
         self.result = result
 
 
+def plain(value: Any) -> Any:
+    """What JSON cannot hold, as a module would get it."""
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    if isinstance(value, set | frozenset):
+        return list(value)
+    raise TypeError(f"found {type(value).__name__}, expected what JSON can hold")
+
+
+@contextmanager
+def short_lived_files() -> Iterator[None]:
+    """What is written into temporary files goes with the task.
+
+    The Kubernetes client leaves the kubeconfig's key in one until the process exits, and a fork of Ansible's ends
+    without doing so. Where even this is cut off, Ansible's own end removes the folder.
+    """
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory(dir=constants.DEFAULT_LOCAL_TMP) as folder:
+        tempfile.tempdir = folder
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
+
+
 class InProcess:
     """What a module's code uses of AnsibleModule."""
 
     def __init__(self, params: dict[str, Any], check_mode: bool) -> None:
         # As a module gets them: without what Ansible notes about each text, which YAML cannot write.
-        self.params: dict[str, Any] = json.loads(json.dumps(params))
+        self.params: dict[str, Any] = json.loads(json.dumps(params, default=plain))
         self.check_mode = check_mode
         self._warnings: list[str] = []
 
@@ -58,7 +87,8 @@ class InProcessAction(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         _, params = self.validate_argument_spec(argument_spec=dict(self.SPEC))
         try:
-            type(self).CODE(InProcess(params, bool(self._task.check_mode)))
+            with short_lived_files():
+                type(self).CODE(InProcess(params, bool(self._task.check_mode)))
         except EndedError as ended:
             result.update(ended.result)
         return result

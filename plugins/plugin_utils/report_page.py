@@ -26,7 +26,7 @@ code{font:.85rem ui-monospace,monospace;background:var(--line);padding:.1rem .35
 .time td{border:0;text-align:left;padding:.12rem .6rem}.time td:nth-child(2){text-align:right;white-space:nowrap}
 .time td:last-child{width:75%}details{margin:.3rem 0}summary{cursor:pointer}details .pair{margin:.6rem 0 1.2rem}
 svg.map{width:100%;height:auto;max-height:46rem;font:13px system-ui,sans-serif}.map text{fill:currentColor}
-.map .box{fill:var(--okbg);stroke:var(--line)}.map .small{font-size:11px;fill:var(--dim)}
+.map .back{fill:Canvas}.map .box{fill:var(--okbg);stroke:var(--line)}.map .small{font-size:11px;fill:var(--dim)}
 .map .line{fill:none;stroke:var(--bar);stroke-width:1.6}.map .lane{stroke:var(--line);fill:none}
 .map .four{stroke:var(--bar)}.map .six{stroke:var(--six);stroke-dasharray:6 3}.map .sum{stroke-width:3;stroke:var(--ok)}
 .map .refused{stroke-width:.8}.map .limit{stroke:var(--bad);stroke-dasharray:2 4;fill:none}.map .wrong{fill:var(--bad)}

@@ -10,6 +10,7 @@ FAMILIES = ("IPv4", "IPv6")
 BOX_WIDTH, BOX_HEIGHT, BOX_GAP = 190, 46, 26
 TURN, TOLD = 90, 225  # between two columns: where lines change their height, then as wide as what stands on one
 ENTRY = 18  # between two lines that end at the same box, each with its words above it
+LOOP, LINE = 36, 14  # below a box from which lines go back or to itself, and more for the words of each
 MARGIN = 24
 
 Place = tuple[int, int, int]  # left, top, height
@@ -41,55 +42,70 @@ def picture(topology: Mapping[str, Any]) -> str:
     for edge in edges:
         if column[edge["from"]] < column[edge["to"]]:
             arriving[edge["to"]].append(edge["from"])
+    returning: dict[str, list[str]] = {name: [] for name in nodes}
+    for edge in edges:
+        if column[edge["from"]] >= column[edge["to"]]:
+            returning[edge["from"]].append(edge["to"])
     below: dict[int, int] = {}
     place: dict[str, Place] = {}
     for name in nodes:
         top, height = below.get(column[name], MARGIN), max(BOX_HEIGHT, ENTRY * (len(arriving[name]) + 1))
         place[name] = MARGIN + column[name] * (BOX_WIDTH + TURN + TOLD), top, height
-        below[column[name]] = top + height + BOX_GAP
-    width = max(x for x, _, _ in place.values()) + BOX_WIDTH + MARGIN
-    parts = [_box(name, *place[name]) for name in nodes]
+        loops = LOOP + LINE * len(returning[name]) if returning[name] else 0
+        below[column[name]] = top + height + BOX_GAP + loops
+    lines, texts = [], []
     for edge in edges:
-        callers = sorted(arriving[edge["to"]], key=lambda name: place[name][1])
-        entry = callers.index(edge["from"]) if edge["from"] in callers else 0
-        top, height = place[edge["to"]][1:]
-        parts.append(_edge(edge, place, top + height // 2 + int((entry - (len(callers) - 1) / 2) * ENTRY)))
+        source, target = edge["from"], edge["to"]
+        _, top, height = place[target]
+        if target in returning[source]:
+            end = place[source][1] + place[source][2] + LOOP + LINE * returning[source].index(target)
+        else:
+            callers = sorted(arriving[target], key=lambda name: place[name][1])
+            end = top + height // 2 + int((callers.index(source) - (len(callers) - 1) / 2) * ENTRY)
+        line, text = _edge(edge, place, end)
+        lines.append(line)
+        texts.append(text)
+    width = max(x + (TOLD if returning[name] else BOX_WIDTH) for name, (x, _, _) in place.items()) + MARGIN
+    boxes = [_box(name, *place[name]) for name in nodes]  # over lines that pass behind, and under words
     return (
         f'<svg class=map viewBox="0 0 {width} {max(below.values()) + BOX_GAP}" style="max-width:{width}px" role=img '
         'aria-label="who calls whom in the mesh">'
-        f"{''.join(parts)}</svg>"
+        f"{''.join([*lines, *boxes, *texts])}</svg>"
     )
 
 
 def _box(name: str, x: int, y: int, height: int) -> str:
     space, _, workload = name.rpartition("/")
     return (
-        f"<g transform='translate({x},{y})'><rect width={BOX_WIDTH} height={height} rx=6 class=box />"
+        f"<g transform='translate({x},{y})'><rect width={BOX_WIDTH} height={height} rx=6 class=back />"
+        f"<rect width={BOX_WIDTH} height={height} rx=6 class=box />"
         f"<text x=12 y=19 class=small>{escape(space)}</text><text x=12 y=37>{escape(workload)}</text></g>"
     )
 
 
-def _edge(edge: Mapping[str, Any], place: Mapping[str, Place], entry: int) -> str:
-    """A line with its rates; the solid one is mutual TLS, the dashed one is not. entry: the height where it ends."""
-    (x1, y1, height), (x2, y2, height2) = place[edge["from"]], place[edge["to"]]
-    bottom, bottom2 = y1 + height, y2 + height2
-    anchor = "middle"
+def _edge(edge: Mapping[str, Any], place: Mapping[str, Place], height: int) -> tuple[str, str]:
+    """A line, and its words; the solid one is mutual TLS, the dashed one is not.
+
+    height: where a line arrives, with its words above; of a line that goes back or to itself, where its words stand,
+    below the box that it leaves.
+    """
+    (x1, y1, tall), (x2, y2, tall2) = place[edge["from"]], place[edge["to"]]
+    bottom, bottom2 = y1 + tall, y2 + tall2
+    x, y, anchor = x1, height, "start"
     if edge["from"] == edge["to"]:
         line = f"M{x1 + 20},{bottom} c0,24 60,24 60,0"
-        x, y, anchor = x1 + 90, bottom + 14, "start"
     elif x2 <= x1:  # back to an earlier column: from below to below
         start, end = x1 + BOX_WIDTH // 2, x2 + BOX_WIDTH // 2
-        line = f"M{start},{bottom} C{start},{bottom + 40} {end},{bottom2 + 40} {end},{bottom2}"
-        x, y = (start + end) // 2, (bottom + bottom2) // 2 + 36
+        line = f"M{start},{bottom} C{start},{bottom + 40} {end},{bottom2 + 40} {end},{bottom2} m-4,7 l4,-7 l4,7"
     else:
-        start, begin, turn = x1 + BOX_WIDTH, y1 + height // 2, x1 + BOX_WIDTH + TURN // 2
-        line = f"M{start},{begin} C{turn},{begin} {turn},{entry} {start + TURN},{entry} H{x2} m-7,-4 l7,4 l-7,4"
-        x, y, anchor = x2 - 12, entry - 6, "end"
+        start, begin, turn = x1 + BOX_WIDTH, y1 + tall // 2, x1 + BOX_WIDTH + TURN // 2
+        line = f"M{start},{begin} C{turn},{begin} {turn},{height} {start + TURN},{height} H{x2} m-7,-4 l7,4 l-7,4"
+        x, y, anchor = x2 - 12, height - 6, "end"
     secured = edge["mtls"] >= 100
     rates = [f"{family} {edge['rates'].get(family, 0):g}/s" for family in FAMILIES]
     told = " · ".join([*rates, "mutual TLS" if secured else "not all mutual TLS"])
     style = "" if secured else " stroke-dasharray=5"
     return (
-        f'<path d="{line}" class=line{style} />'
-        f'<text class="small told" text-anchor={anchor} x={x} y={y}>{escape(told)}</text>'
+        f'<path d="{line}" class=line{style} />',
+        f'<text class="small told" text-anchor={anchor} x={x} y={y}>{escape(told)}</text>',
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ansible_collections.twinstack.core.plugins.module_utils.verify_topology import graph_path, rates_path, topology
@@ -73,3 +74,18 @@ def test_rates_and_security_are_words_too() -> None:
 def test_names_cannot_break_the_page() -> None:
     sly = {"nodes": [{"name": "a/<b>"}], "edges": [{"from": "a/<b>", "to": "a/<b>", "mtls": 0, "rates": {}}]}
     assert "<b>" not in picture(sly)
+
+
+def test_words_of_a_line_to_itself_and_of_one_that_goes_back_have_room() -> None:
+    """A calls B and B calls A; both call C, B calls itself, and A calls D past them."""
+    pairs = [("a", "b"), ("b", "a"), ("a", "c"), ("b", "c"), ("c", "c"), ("a", "d"), ("c", "d")]
+    edges = [{"from": source, "to": target, "mtls": 100.0, "rates": {}} for source, target in pairs]
+    drawn = picture({"nodes": [{"name": name} for name in "abcd"], "edges": edges})
+    width = int(re.search(r'viewBox="0 0 (\d+)', drawn)[1])  # type: ignore[index]
+    words = [(int(x), int(y)) for x, y in re.findall(r"text-anchor=\w+ x=(\d+) y=(\d+)", drawn)]
+    assert len(words) == len(pairs)
+    starts = [int(x) for x in re.findall(r"text-anchor=start x=(\d+)", drawn)]
+    assert starts and all(x + 200 < width for x in starts), "a line of words is some 200 wide"
+    close = [(one, two) for one in words for two in words if one < two and abs(one[1] - two[1]) < 12]
+    assert [pair for pair in close if abs(pair[0][0] - pair[1][0]) < 200] == []
+    assert drawn.rindex("class=line") < drawn.index("class=box") < drawn.index('class="small told"')
