@@ -112,7 +112,7 @@ class Engine:
         self.known = {str(item["id"]): item for item in scenarios}
         # Requests that went through a tenant's gateway, by tenant and family.
         self.sent: dict[tuple[str, str], int] = {}
-        self.counted: dict[tuple[str, str], float] = {}
+        self.counted: dict[tuple[str, str], scenario_seen.Counts] = {}
         self._pods: dict[tuple[str, str], str] = {}
 
     # --- what is brought and taken away -----------------------------------------------------------------------
@@ -382,11 +382,10 @@ class Engine:
 
     # --- what was seen ----------------------------------------------------------------------------------------
 
-    def query(self, text: str) -> float:
-        """One number of Prometheus; 0 when there is none."""
-        data = self.page(PROMETHEUS, f"/api/v1/query?query={quote(text, safe='')}")
-        found = data["data"]["result"]
-        return float(found[0]["value"][1]) if found else 0.0
+    def counts(self, tenant: str, family: str) -> scenario_seen.Counts:
+        """How far Prometheus has counted the requests through a tenant's gateway."""
+        query = quote(scenario_seen.requests_query(tenant, family), safe="")
+        return scenario_seen.counts(self.page(PROMETHEUS, f"/api/v1/query?query={query}"))
 
     def page(self, service: tuple[str, int], path: str) -> Any:
         """A page of Prometheus, Jaeger or Kiali."""
@@ -396,9 +395,7 @@ class Engine:
         """What Prometheus has counted before."""
         with suppress(*NO_ANSWER):  # then nothing was counted before, and S6 tells what does not answer
             self.counted = {
-                (tenant, family): self.query(scenario_seen.requests_query(tenant, family))
-                for tenant in self.settings.tenants
-                for family in FAMILIES
+                (tenant, family): self.counts(tenant, family) for tenant in self.settings.tenants for family in FAMILIES
             }
 
     def _seen(self, scenario: Json) -> list[Result]:
@@ -420,10 +417,8 @@ class Engine:
         trace = trace_id(self.run_name, family, str(scenario["traced"]))
 
         def counted(owner: str) -> tuple[bool, str]:
-            found = self.query(scenario_seen.requests_query(owner, family))
-            return scenario_seen.judge_count(
-                found - self.counted.get((owner, family), 0.0), self.sent.get((owner, family), 0)
-            )
+            found = scenario_seen.risen(self.counted.get((owner, family), {}), self.counts(owner, family))
+            return scenario_seen.judge_count(found, self.sent.get((owner, family), 0))
 
         def traced() -> tuple[bool, str]:
             spans[:] = scenario_seen.spans(self.page(JAEGER, f"/api/traces/{trace}"))

@@ -8,12 +8,27 @@ from typing import Any
 GRAPH_SECONDS = 300
 
 Json = Mapping[str, Any]
+Counts = dict[tuple[tuple[str, str], ...], float]  # how far each series has counted, by its labels
 
 
 def requests_query(tenant: str, family: str) -> str:
     """Requests over a family that a tenant's gateway has passed on or answered itself, since its proxies began."""
     labels = f'reporter="source",source_workload="gateway",source_workload_namespace="{tenant}",ip_family="{family}"'
-    return f"sum(istio_requests_total{{{labels}}})"
+    return f"istio_requests_total{{{labels}}}"
+
+
+def counts(answer: Json) -> Counts:
+    """How far every series in an answer of Prometheus has counted."""
+    return {tuple(sorted(item["metric"].items())): float(item["value"][1]) for item in answer["data"]["result"]}
+
+
+def risen(before: Counts, now: Counts) -> float:
+    """What was counted in between, series by series: a new one, and one that began again, counts whole.
+
+    One that is gone counts for nothing. Prometheus shows those of pods that went while it did not run for five minutes
+    more, so a sum would fall when they go.
+    """
+    return sum(value - before.get(key, 0.0) if value >= before.get(key, 0.0) else value for key, value in now.items())
 
 
 def judge_count(counted: float, sent: int) -> tuple[bool, str]:

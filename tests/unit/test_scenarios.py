@@ -257,6 +257,17 @@ def test_a_graph_has_the_edges_between_versions() -> None:
     assert not scenario_seen.judge_graph(graph, [["client", "provider"]])[0], "in plain text it does not count"
 
 
+def test_what_came_in_between_is_counted_series_by_series() -> None:
+    def answer(**values: float) -> dict[str, Any]:
+        items = [{"metric": {"instance": name}, "value": [0, str(value)]} for name, value in values.items()]
+        return {"data": {"result": items}}
+
+    before = scenario_seen.counts(answer(stays=100, went=90, again=70))
+    now = scenario_seen.counts(answer(stays=130, again=5, new=7))
+    assert scenario_seen.risen(before, now) == 30 + 5 + 7
+    assert scenario_seen.risen({}, now) == 142
+
+
 def test_fewer_counted_than_sent_is_told() -> None:
     assert scenario_seen.judge_count(40, 40)[0] and scenario_seen.judge_count(41, 40)[0]
     assert not scenario_seen.judge_count(39, 40)[0]
