@@ -163,12 +163,11 @@ def start(client: Client, params: dict[str, Any]) -> None:
             wrong.append(f"{target.name}: {target.url}: found answers {dict(result.codes)}")
     if wrong:
         wanted = " or ".join(str(code) for code in params["codes"])
-        told = f"nothing was changed: expected HTTP {wanted}: {'; '.join(wrong)}"
-        try:
-            remove(client, space)
-        except (LoadError, RefusedError, *CONNECTION_ERRORS) as error:
-            told += f"; and what asked is left: {error}"
-        raise LoadError(told, "a path that every gateway answers: mesh_switch_path")
+        told = f"nothing was begun: expected HTTP {wanted}: {'; '.join(wrong)}{given_up(client, space)}"
+        hint = (
+            "a path that every gateway answers: mesh_switch_path. Until then pods that tenants lose come back in the "
+        )
+        raise LoadError(told, hint + "revision that twinstack_tenants names")
     for target in targets:
         get(client, f"{root}{fortio.REST}/run", fortio.run_query(target))
 
@@ -205,6 +204,15 @@ def remove(client: Client, namespace: str) -> None:
         raise LoadError(f"namespace {namespace} is still there after {REMOVAL_SECONDS} s")
 
 
+def given_up(client: Client, namespace: str) -> str:
+    """Remove what asks, because nothing else would end it; a word about it when that fails too."""
+    try:
+        remove(client, namespace)
+    except (LoadError, RefusedError, *CONNECTION_ERRORS) as error:
+        return f"; and what asks is left in namespace {namespace}: {error}"
+    return ""
+
+
 def main() -> None:
     """Entry point."""
     target = {
@@ -232,8 +240,12 @@ def main() -> None:
     if module.check_mode:
         module.exit_json(changed=False, outcome={}, failed_requests=0, complaints=[])
     params = module.params
+    left = ""
     try:
         client = Client(params["kubeconfig"], None, "twinstack-load")
+    except ConfigException as error:
+        module.fail_json(msg=f"{params['kubeconfig']}: kubeconfig: found {error}")
+    try:
         if params["state"] == "running":
             start(client, params)
             module.exit_json(changed=False)
@@ -242,9 +254,11 @@ def main() -> None:
         log = f"/api/v1/namespaces/{params['namespace']}/pods/{fortio.POD}/log"
         complaints = fortio.complaints(client.text(log)) if failed else []
         remove(client, params["namespace"])
-    except (LoadError, ConfigException, RefusedError, ValueError, *CONNECTION_ERRORS) as error:
+    except (LoadError, RefusedError, ValueError, *CONNECTION_ERRORS) as error:
+        if not isinstance(error, LoadError):  # requests may have begun, and would have no end
+            left = given_up(client, params["namespace"])
         look = f"kubectl --kubeconfig {params['kubeconfig']} -n {params['namespace']} get pods,events"
-        module.fail_json(msg=f"load: {error}. Try: {getattr(error, 'hint', '') or look}")
+        module.fail_json(msg=f"load: {error}{left}. Try: {getattr(error, 'hint', '') or look}")
     module.exit_json(changed=False, outcome=results, failed_requests=failed, complaints=complaints)
 
 

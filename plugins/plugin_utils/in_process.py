@@ -39,7 +39,8 @@ def short_lived_files() -> Iterator[None]:
     """What is written into temporary files goes with the task.
 
     The Kubernetes client leaves the kubeconfig's key in one until the process exits, and a fork of Ansible's ends
-    without doing so. Where even this is cut off, Ansible's own end removes the folder.
+    without doing so. A run that is killed leaves it, as a module of its own would: in Ansible's own folder for
+    temporary files, which is its user's alone.
     """
     before = tempfile.tempdir
     with tempfile.TemporaryDirectory(dir=constants.DEFAULT_LOCAL_TMP) as folder:

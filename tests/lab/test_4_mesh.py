@@ -258,7 +258,7 @@ def test_a_switch_that_cannot_succeed_moves_nothing(lab: Lab) -> None:
         lab.play("playbooks/mesh.yml", "-e", json.dumps(given))
         lab.kubectl("-n foo delete virtualservices.networking.istio.io web")
         output = lab.play("playbooks/mesh_switch.yml", "-e", json.dumps(given), ok=False)
-        assert "nothing was changed: expected HTTP 200" in output
+        assert "nothing was begun: expected HTTP 200" in output
         assert "twinstack-load" not in lab.kubectl("get namespaces -o name")
     finally:
         lab.play("tests/lab/workload.yml")

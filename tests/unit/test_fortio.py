@@ -223,10 +223,41 @@ def test_nothing_starts_when_a_target_answers_wrongly(served: tuple[State, Forti
     failed = load("running")
     assert failed.code != 0
     text = " ".join(failed.output.split())
-    assert "nothing was changed: expected HTTP 200: foo IPv6: http://[fd00::11]:30080/a?b=c&d=e: found answers" in text
+    assert "nothing was begun: expected HTTP 200: foo IPv6: http://[fd00::11]:30080/a?b=c&d=e: found answers" in text
     assert "'404': 2" in text
     assert "foo IPv4: http" not in text
     assert served[1].runs == {}
+    assert SPACE not in served[0].objects
+
+
+def test_what_asks_is_not_left_when_the_api_breaks_off(served: tuple[State, Fortio], load: Callable[..., Run]) -> None:
+    """Without end, because nobody would end it."""
+    state, player = served
+
+    def breaks_off(path: str, query: list[tuple[str, str]]) -> tuple[int, Any]:
+        begun = len(player.runs) == 1
+        return (503, {"message": "no way to the pod"}) if begun else player.answer(path, query)
+
+    state.pages[f"{SPACE}/pods/fortio:8080/proxy"] = breaks_off
+    failed = load("running")
+    assert failed.code != 0 and "load: no way to the pod. Try:" in " ".join(failed.output.split())
+    assert len(player.runs) == 1, "the first target's requests have begun"
+    assert SPACE not in state.objects
+
+
+def test_what_is_left_is_told_beside_the_reason(served: tuple[State, Fortio], load: Callable[..., Run]) -> None:
+    state, player = served
+    player.codes[str(IPV6["url"])] = {"404": 5}
+    ready = state.changed
+
+    def refuse_from_then_on(path: str) -> None:
+        ready(path)
+        if path == POD:
+            state.refuse[SPACE] = [(403, "a webhook says no")]
+
+    state.changed = refuse_from_then_on
+    text = " ".join(load("running").output.split())
+    assert "nothing was begun" in text and "what asks is left in namespace twinstack-load: a webhook says no" in text
 
 
 def test_a_pod_that_does_not_start_is_told(served: tuple[State, Fortio], load: Callable[..., Run]) -> None:
