@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import json
 import secrets
 import subprocess
@@ -396,15 +397,12 @@ class Engine:
     def count(self) -> None:
         """What Prometheus has counted before. What it does not answer in time is left out, and S6 says so."""
         end = time.monotonic() + COUNT_SECONDS
-        for tenant in self.settings.tenants:
-            for family in FAMILIES:
-                while (tenant, family) not in self.counted:
-                    with suppress(*NO_ANSWER):
-                        self.counted[tenant, family] = self.counts(tenant, family)
-                        break
-                    if time.monotonic() > end:
-                        break
-                    time.sleep(1)
+        for pair in itertools.product(self.settings.tenants, FAMILIES):
+            while pair not in self.counted and time.monotonic() < end:
+                try:
+                    self.counted[pair] = self.counts(*pair)
+                except NO_ANSWER:
+                    time.sleep(POLL_SECONDS)
 
     def _seen(self, scenario: Json) -> list[Result]:
         tenant = str(scenario["tenant"])
