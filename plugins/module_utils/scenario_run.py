@@ -86,21 +86,47 @@ def run_all(scenarios: Sequence[Json], wanted: Sequence[str], settings: Settings
     needed = {name for item in scenarios if item["id"] in wanted for name in (item["id"], *item.get("needs", []))}
     chosen = [item for item in scenarios if item["id"] in needed]
     engine = Engine(settings, scenarios)
+    order = seen_last(chosen)
+    users = needing_own(chosen)
     engine.clean()
     try:
-        engine.prepare()
+        if users:
+            engine.bring()
         engine.wait_until_ready(chosen)
         if any(item.get("kind") == "seen" for item in chosen):
             engine.count()
-        results: list[Json] = []
-        for item in chosen:
+        results: dict[str, list[Json]] = {}
+        for name, item in order.items():
+            if name in users:
+                engine.wait_for_own()
             begun = time.monotonic()
-            for result in engine.run(item):
+            found = engine.run(item)
+            for result in found:
                 result.seconds = result.seconds or time.monotonic() - begun
-                results.append(result.as_dict())
-        return results, engine.api.topology()
+            results[name] = [result.as_dict() for result in found]
+            if users == {name}:
+                engine.start_removal()
+            users.discard(name)
+        in_order = [result for item in chosen for result in results[str(item["id"])]]
+        return in_order, engine.api.topology()
     finally:
         engine.clean()
+
+
+def seen_last(chosen: Sequence[Json]) -> dict[str, Json]:
+    """Scenarios by id in the order in which they run: what others have seen of all the rest is asked last."""
+    return {str(item["id"]): item for item in sorted(chosen, key=lambda item: item.get("kind") == "seen")}
+
+
+def needing_own(chosen: Sequence[Json]) -> set[str]:
+    """Ids of scenarios that need what scenarios bring with them, or send again what one of those sends."""
+    users = {
+        str(item["id"])
+        for item in chosen
+        if item.get("kind") == "load" or scenario_objects.NAMESPACE in json.dumps(item.get("requests", []))
+    }
+    again = {str(item["id"]) for item in chosen if item.get("kind") == "seen" and str(item.get("traced")) in users}
+    return users | again
 
 
 class Engine:
@@ -120,15 +146,32 @@ class Engine:
 
     # --- what is brought and taken away -----------------------------------------------------------------------
 
-    def prepare(self) -> None:
-        """The namespace with what is outside the mesh, ready."""
-        found = scenario_objects.objects(self.settings.demo_image, self.settings.fortio_image)
-        for item in found:
+    def bring(self) -> None:
+        """The namespace with what is outside the mesh. It starts beside the first scenarios."""
+        for item in self._brought():
             self.client.apply(item, key_of(item), dry_run=False, force=True)
-        pods = [(key_of(item), "Ready") for item in found if item["kind"] == "Pod"]
+
+    def _brought(self) -> list[scenario_objects.Object]:
+        return scenario_objects.objects(self.settings.demo_image, self.settings.fortio_image)
+
+    def wait_for_own(self) -> None:
+        """Until what scenarios bring is ready."""
+        pods = [(key, "Ready") for key in self._pod_keys()]
         late = wait_all(self.client, pods, time.monotonic() + self.settings.ready_seconds)
         if late:
             raise ScenarioError("; ".join(late))
+
+    def start_removal(self) -> None:
+        """Begin to remove it, once no scenario needs it any more.
+
+        The namespace first: its controller pauses before it looks, and finds an empty one if the pods go meanwhile.
+        """
+        for key in (Key("v1", "Namespace", "", scenario_objects.NAMESPACE), *self._pod_keys()):
+            with suppress(RefusedError):  # it is on its way already
+                self.client.delete(key, dry_run=False)
+
+    def _pod_keys(self) -> list[Key]:
+        return [key_of(item) for item in self._brought() if item["kind"] == "Pod"]
 
     def clean(self) -> None:
         """Remove what this run, or one that was cut off, has left."""
@@ -323,14 +366,19 @@ class Engine:
             yield
 
     def _load(self, scenario: Json) -> list[Result]:
-        """Load over both families at the same time, one limit after the other."""
+        """Load on all limits over both families, all at the same time."""
         begun = time.monotonic()
         results = {family: Result(str(scenario["id"]), family, str(scenario["title"])) for family in (*FAMILIES, BOTH)}
-        for one in scenario["loads"]:
+        pairs = list(itertools.product(scenario["loads"], FAMILIES))
+        with ThreadPoolExecutor(max(len(pairs), 1)) as pool:
+            met = list(pool.map(lambda pair: self._fortio(*pair), pairs))
+        for (one, family), load in zip(pairs, met):
+            key = str(one["tenant"]), family
+            self.sent[key] = self.sent.get(key, 0) + load.total
+        for place, one in enumerate(scenario["loads"]):
             seconds, limit = int(one["seconds"]), int(one["limit"])
             buckets = self._replicas(str(one["tenant"]), str(one["enforced_by"]))
-            with ThreadPoolExecutor(len(FAMILIES)) as pool:
-                loads = dict(zip(FAMILIES, pool.map(partial(self._fortio, one), FAMILIES)))
+            loads = dict(zip(FAMILIES, met[place * len(FAMILIES) :]))
             ok, detail = judge_load(loads, limit, seconds, buckets)
             where = f"{one['service']}, limited at the {one['at']}"
             series = {
@@ -378,10 +426,7 @@ class Engine:
         command += [f"http://{target}{tenant.paths[str(one['service'])]}"]
         where = scenario_objects.NAMESPACE, fortio.POD, fortio.POD
         output = self.api.execute(where, command, "", seconds + BATCH_SECONDS)
-        load = parse_access_log(output)
-        key = tenant.name, family
-        self.sent[key] = self.sent.get(key, 0) + load.total
-        return load
+        return parse_access_log(output)
 
     # --- what was seen ----------------------------------------------------------------------------------------
 

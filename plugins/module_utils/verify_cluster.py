@@ -238,31 +238,37 @@ class Api:
     # --- create -------------------------------------------------------------------------------------------
 
     def create(self, name: str, image: str, host_port: int, run: str) -> dict[str, str]:
-        """Namespace, Services and agents. Returns the API's refusals by Service name: a finding, not a crash."""
-        self._core.create_namespace(namespace(name), _request_timeout=REQUEST_SECONDS)
+        """Namespaces, agents and Services. Returns the API's refusals by Service name: a finding, not a crash.
+
+        What starts comes first, because that is what takes long.
+        """
+        spaces = [namespace(name)]
+        if self.mesh_revision:
+            spaces.append(mesh_namespace_object(name, self.mesh_revision))
+        for item in spaces:
+            self._core.create_namespace(item, _request_timeout=REQUEST_SECONDS)
+        for item in spaces:
+            self._wait_for_service_account(item["metadata"]["name"])
+        for daemon_set in daemon_sets(image, host_port):
+            self._apps.create_namespaced_daemon_set(name, daemon_set, _request_timeout=REQUEST_SECONDS)
+        if self.mesh_revision:
+            self._create_mesh(name, image, run)
         problems = {}
         for service in services():
             try:
                 self._core.create_namespaced_service(name, service, _request_timeout=REQUEST_SECONDS)
             except ApiException as error:
                 problems[service["metadata"]["name"]] = reason(error)
-        self._wait_for_service_account(name)
-        for daemon_set in daemon_sets(image, host_port):
-            self._apps.create_namespaced_daemon_set(name, daemon_set, _request_timeout=REQUEST_SECONDS)
-        if self.mesh_revision:
-            self._create_mesh(name, image, run)
         return problems
 
     def _create_mesh(self, name: str, image: str, run: str) -> None:
-        """What is in the mesh, in a namespace of its own."""
+        """What is in the mesh, in its namespace."""
         space = mesh_namespace(name)
-        self._core.create_namespace(mesh_namespace_object(name, self.mesh_revision), _request_timeout=REQUEST_SECONDS)
-        for service in mesh_services():
-            self._core.create_namespaced_service(space, service, _request_timeout=REQUEST_SECONDS)
-        self._wait_for_service_account(space)
         for daemon_set in mesh_workloads(image, run):
             self._apps.create_namespaced_daemon_set(space, daemon_set, _request_timeout=REQUEST_SECONDS)
         self._apps.create_namespaced_deployment(space, gateway_deployment(), _request_timeout=REQUEST_SECONDS)
+        for service in mesh_services():
+            self._core.create_namespaced_service(space, service, _request_timeout=REQUEST_SECONDS)
         for plural, item in gateway_routes():
             # Refused while no istiod answers; then the gateway's own probes fail and say more than this answer would.
             with suppress(ApiException):
@@ -298,15 +304,18 @@ class Api:
 
     def remove(self, seconds: float) -> list[str]:
         """Removes every namespace that bears the verification's label; returns those that are still there."""
+        self.start_removal()
+        wait_until(lambda: not self._own_namespaces(), seconds)
+        return self._own_namespaces()
 
-        def left() -> list[str]:
-            found = _plain(self._core.list_namespace, (), label_selector=f"{LABEL}=true")["items"]
-            return [item["metadata"]["name"] for item in found]
-
-        for name in left():
+    def start_removal(self) -> None:
+        """Begins to remove every namespace that bears the verification's label."""
+        for name in self._own_namespaces():
             self._remove_namespace(name)
-        wait_until(lambda: not left(), seconds)
-        return left()
+
+    def _own_namespaces(self) -> list[str]:
+        found = _plain(self._core.list_namespace, (), label_selector=f"{LABEL}=true")["items"]
+        return [item["metadata"]["name"] for item in found]
 
     def _remove_namespace(self, name: str) -> None:
         """The namespace first: its controller pauses before it looks (namespaceDeletionGracePeriod, 5 s).

@@ -48,7 +48,10 @@ Execute = Callable[[str, str], str]
 
 @dataclass(frozen=True)
 class Settings:
-    """What the module was asked for. Times in seconds; outside_prefix None = nothing is probed from outside."""
+    """What the module was asked for. Times in seconds; outside_prefix None = nothing is probed from outside.
+
+    wait_removed: False = what was created may still be on its way out at the end.
+    """
 
     kubeconfig: str
     context: str | None
@@ -60,6 +63,7 @@ class Settings:
     start_seconds: float
     settle_seconds: float
     remove_seconds: float
+    wait_removed: bool
     linger_seconds: float = 0
     mesh: bool = True
     outside_prefix: tuple[str, ...] | None = None
@@ -89,11 +93,19 @@ def verify(api: Api, settings: Settings, create: bool) -> tuple[dict[str, Any], 
         time.sleep(settings.linger_seconds)
         clock.lap("draw")
     finally:
-        left = api.remove(settings.remove_seconds)
+        left = _remove(api, settings)
         clock.lap("remove")
     state = standing.state(api.everything())
     report = conclude(todo, verdicts, cluster, started, time.monotonic() - begun)
     return report | {"topology": drawn, "phases": clock.laps, "state": state}, left
+
+
+def _remove(api: Api, settings: Settings) -> list[str]:
+    """Namespaces that could not be removed in time; none where nobody waits for them."""
+    if settings.wait_removed:
+        return api.remove(settings.remove_seconds)
+    api.start_removal()
+    return []
 
 
 class Clock:

@@ -99,6 +99,29 @@ options:
         description: Condition that must be true. Empty means what the kind itself calls complete.
         type: str
         default: ""
+  wait_gone:
+    description: What must be gone before the module ends. Nothing is waited for in check mode.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      api_version:
+        description: Group and version.
+        type: str
+        default: v1
+      kind:
+        description: Kind.
+        type: str
+        required: true
+      namespace:
+        description: Namespace; empty for cluster-wide objects.
+        type: str
+        default: ""
+      names:
+        description: Names.
+        type: list
+        elements: str
+        required: true
   timeout:
     description: Longest time for everything in seconds.
     type: float
@@ -191,6 +214,17 @@ SPEC: dict[str, Any] = {
             "condition": {"type": "str", "default": ""},
         },
     },
+    "wait_gone": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "api_version": {"type": "str", "default": "v1"},
+            "kind": {"type": "str", "required": True},
+            "namespace": {"type": "str", "default": ""},
+            "names": {"type": "list", "elements": "str", "required": True},
+        },
+    },
     "timeout": {"type": "float", "default": 300},
 }
 
@@ -280,6 +314,16 @@ def run(module: AnsibleModule) -> None:
         if late:
             title = f"applied, but not ready within {params['timeout']:.0f} s"
             _failed(module, title, late, f"{kubectl} get pods -A -o wide", changed)
+        going = [
+            kube_objects.Key(one["api_version"], one["kind"], one["namespace"], name)
+            for one in params["wait_gone"]
+            for name in one["names"]
+        ]
+        left = kube_apply.wait_gone(client, going, deadline)
+        if left:
+            title = f"not gone within {params['timeout']:.0f} s"
+            names = " ".join(dict.fromkeys(f"{key.kind.lower()}/{key.name}" for key in going))
+            _failed(module, title, left, f"{kubectl} describe {names}", changed)
     module.exit_json(changed=changed, objects=outcome.changed, pruned=outcome.pruned, diff=outcome.diff)
 
 

@@ -95,6 +95,10 @@ options:
     description: Longest wait until the namespace is gone, in seconds.
     type: float
     default: 60
+  wait_removed:
+    description: Wait until the namespace is gone. Otherwise it is on its way when the module ends.
+    type: bool
+    default: true
 attributes:
   check_mode:
     description: Reads only.
@@ -185,6 +189,7 @@ def _settings(params: dict[str, Any]) -> Settings:
         start_seconds=params["start_timeout"],
         settle_seconds=params["settle_timeout"],
         remove_seconds=params["remove_timeout"],
+        wait_removed=params["wait_removed"],
         linger_seconds=params["linger"],
         mesh=params["mesh"],
         outside_prefix=prefix,
@@ -212,6 +217,7 @@ def main() -> None:
             "settle_timeout": {"type": "float", "default": 30},
             "linger": {"type": "float", "default": 0},
             "remove_timeout": {"type": "float", "default": 60},
+            "wait_removed": {"type": "bool", "default": True},
         },
         required_if=[("outside", "command", ["outside_command"])],
         supports_check_mode=True,

@@ -113,8 +113,9 @@ def test_a_host_without_a_family_is_refused_by_name(family: str) -> None:
         model.parse_cluster(settings(worker=[host]))
 
 
-def test_strict_arp_belongs_to_ipvs_only() -> None:
-    assert model.kube_proxy_configuration(model.parse_cluster(settings()))["ipvs"] == {"strictARP": True}
+def test_strict_arp_and_a_pause_belong_to_ipvs_only() -> None:
+    ipvs = model.kube_proxy_configuration(model.parse_cluster(settings()))["ipvs"]
+    assert ipvs == {"strictARP": True, "minSyncPeriod": "3s"}
     assert "ipvs" not in model.kube_proxy_configuration(model.parse_cluster(settings(proxy_mode="nftables")))
 
 

@@ -257,6 +257,24 @@ def test_pruned_namespaces_and_definitions_are_waited_for(
     assert state.objects.keys() == {"/api/v1/namespaces/kube-system"}
 
 
+@pytest.mark.parametrize(("looks", "timeout"), [(3, 20), (1000, 1)])
+def test_the_module_waits_until_what_it_is_told_is_gone(
+    served: tuple[State, Path], tmp_path: Path, playbook: Callable[..., Run], looks: int, timeout: int
+) -> None:
+    apply(served, [SPACE])
+    served[0].stays[SPACE_PATH] = looks
+    client(served).delete(SPACE_KEY, dry_run=False)
+    going = [{"kind": "Namespace", "names": ["demo", "never-was"]}]
+    arguments = {"kubeconfig": str(served[1]), "wait_gone": going, "timeout": timeout}
+    done = playbook("-i", "localhost,", task_play(tmp_path, "twinstack.core.apply", arguments))
+    said = " ".join(done.output.split())
+    if looks < 1000:
+        assert "changed=0" in done.succeeded().output and SPACE_PATH not in served[0].objects
+    else:
+        assert done.code != 0 and "not gone within 1 s: Namespace demo: found it still there" in said
+        assert "describe namespace/demo namespace/never-was" in said
+
+
 # --- kube_client ------------------------------------------------------------------------------------------------------
 
 

@@ -339,6 +339,58 @@ def test_requests_go_over_the_family_that_they_name(port: int) -> None:
     assert either["status"] == 200
 
 
+def test_what_was_seen_of_all_the_rest_is_asked_last() -> None:
+    assert list(scenario_run.seen_last(KNOWN)) == ["S1", "S2", "S3", "S4", "S5", "S7", "S6"]
+
+
+def test_what_scenarios_bring_is_kept_for_those_that_need_it() -> None:
+    assert scenario_run.needing_own(KNOWN) == {"S5", "S7"}
+    assert scenario_run.needing_own([item for item in KNOWN if item["id"] in ("S1", "S6")]) == set()
+    asks_it = {"id": "A", "traced": True, "requests": [{"tenant": "foo", "url": "http://dual.twinstack-demo/"}]}
+    looks_at_it = {"id": "B", "kind": "seen", "traced": "A"}  # sends it again while a graph lacks something
+    assert scenario_run.needing_own([asks_it, looks_at_it]) == {"A", "B"}
+
+
+class Recorder:
+    """Stands where the engine is: what it was told to do, and one result for each scenario."""
+
+    def __init__(self, done: list[str]) -> None:
+        self.done = done
+        self.api = self
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def noted(*_: Any) -> dict[str, Any]:
+            self.done.append(name)
+            return {}
+
+        return noted
+
+    def run(self, scenario: dict[str, Any]) -> list[model.Result]:
+        """A result without a step."""
+        self.done.append(scenario["id"])
+        return [model.Result(scenario["id"], "IPv4", "t")]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "order"),
+    [
+        (["S1", "S5", "S6", "S7"], "bring S1 S3 wait_for_own S5 wait_for_own S7 start_removal S6"),
+        (["S5"], "bring wait_for_own S5 start_removal"),
+        (["S1", "S2"], "S1 S2"),
+    ],
+)
+def test_what_scenarios_bring_goes_when_nobody_needs_it_any_more(
+    wanted: list[str], order: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(scenario_run, "Engine", lambda *_: Recorder(done))
+    settings = scenario_run.Settings("", TENANTS, [], "", "", (), {}, 5, 5)
+    results, _ = scenario_run.run_all(KNOWN, wanted, settings)
+    steps = [step for step in done if step not in ("wait_until_ready", "count", "topology")]
+    assert steps == ["clean", *order.split(), "clean"]
+    assert [result["id"] for result in results] == sorted(result["id"] for result in results), "in their own order"
+
+
 def test_the_engine_asks_from_outside_and_keeps_repeats_together(port: int) -> None:
     engine = object.__new__(scenario_run.Engine)  # without a cluster: nothing here is asked from inside
     engine.settings = scenario_run.Settings("", TENANTS, [], "", "", (), {}, 5, 5)
