@@ -14,6 +14,8 @@ from ansible_collections.twinstack.core.plugins.module_utils import lab as engin
 from ansible_collections.twinstack.core.plugins.plugin_utils import lab_image, lab_kernel
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import progress
 
+from tests.conftest import ROOT
+
 HOSTS = (
     engine.Host("cp1", "10.66.0.11", "fd66::11"),
     engine.Host("worker1", "10.66.0.12", "fd66::12"),
@@ -115,10 +117,22 @@ def recorded(monkeypatch: pytest.MonkeyPatch, done: Any) -> list[list[str]]:
     return commands
 
 
-def test_the_kernel_is_built_with_the_projects_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def kernel_tree(tree: Path, makefile: str = "obj-y += vdso.o vma.o\n") -> None:
+    """What the kernel's source has where the clocks go."""
+    folder = tree / lab_kernel.VDSO
+    folder.mkdir(parents=True)
+    (folder / "vma.c").write_text("unsigned long um_vdso_addr;\nstatic struct page *um_vdso;\n")
+    (folder / "Makefile").write_text(makefile)
+    (folder / "um_vdso.c").write_text("the kernel's own\n")
+
+
+def test_the_kernel_is_built_with_the_projects_configuration_and_clocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     work = tmp_path / "work"
     tree = work / "linux-source-7.3"
     seen: list[str] = []
+    clocks: list[str] = []
 
     def done(words: list[str]) -> None:
         if words[0] == "dpkg-deb":
@@ -126,20 +140,29 @@ def test_the_kernel_is_built_with_the_projects_configuration(tmp_path: Path, mon
             folder.mkdir(parents=True)
             (folder / "linux-source-7.3.tar.xz").touch()
         elif words[0] == "tar":
-            tree.mkdir()
+            kernel_tree(tree)
         elif words[0] == "make":
+            own = tree / lab_kernel.VDSO
             seen.append((tree / ".config").read_text())
+            clocks[:] = [(own / name).read_text() for name in ("um_vdso.c", "host_clock.c", "vma.c", "Makefile")]
         elif words[0] == "strip":
             Path(words[3]).touch()
 
     work.mkdir()
-    config = tmp_path / "uml.defconfig"
-    config.write_text("CONFIG_UML=y\n")
+    own = ROOT / "bundle/lab/kernel"
     commands = recorded(monkeypatch, done)
-    assert lab_kernel.build_kernel(work, tmp_path / "s.deb", config, lambda _text: None) == work / "linux"
-    assert seen == ["CONFIG_UML=y\n"] * 2
+    assert lab_kernel.build_kernel(work, tmp_path / "s.deb", own, lambda _text: None) == work / "linux"
+    assert seen == [(own / "uml.defconfig").read_text()] * 2
+    assert clocks[:2] == [(own / name).read_text() for name in ("um_vdso.c", "host_clock.c")]
+    assert "\nstruct page *um_vdso;" in clocks[2] and "host_clock.o" in clocks[3]
     assert all("ARCH=um" in words for words in commands if words[0] == "make")
     assert not tree.exists(), "gigabytes of objects are not kept"
+
+
+def test_a_kernel_whose_source_has_no_place_for_clocks_is_refused(tmp_path: Path) -> None:
+    kernel_tree(tmp_path, makefile="obj-y := vdso.o\n")
+    with pytest.raises(progress.CommandError, match=r"vdso/Makefile: found 0 times 'obj-y \+= vdso.o vma.o', expected"):
+        lab_kernel.add_clocks(tmp_path, ROOT / "bundle/lab/kernel")
 
 
 def test_a_package_without_a_source_archive_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

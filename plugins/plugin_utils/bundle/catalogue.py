@@ -97,7 +97,7 @@ class Catalogue:
             self._step(debian.newest_package(name, fields["newest_package"], self.apt))
         elif "kernel_of" in fields:
             self._add(self.manifest.artifacts[fields["kernel_of"]])
-            self._step(lab.kernel(name, fields["kernel_of"], self.manifest.folder / fields["config"]))
+            self._step(lab.kernel(name, fields["kernel_of"], self.manifest.folder / fields["folder"]))
         elif "base_image" in fields:
             self._step(lab.base_image(name, self.manifest.folder / fields["base_image"], self.apt))
         if artifact.kind == "binary":

@@ -9,17 +9,19 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import debia
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.images import contents
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.server_packages import BASELINE_PACKAGES
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import Bench, Made, Step
-from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.store import sha256_of
 
 
-def kernel(name: str, source: str, config: Path) -> Step:
-    """A step that builds the user-mode kernel. source: the step that fetches its source package."""
+def kernel(name: str, source: str, folder: Path) -> Step:
+    """A step that builds the user-mode kernel.
+
+    source: the step that fetches its source package; folder: bundle/lab/kernel.
+    """
 
     def run(bench: Bench) -> Made:
-        path = lab_kernel.build_kernel(bench.folder, bench.needs[source], config, bench.say)
+        path = lab_kernel.build_kernel(bench.folder, bench.needs[source], folder, bench.say)
         return Made(path, {"version": bench.extras[source]["version"]})
 
-    return Step(name, {"recipe": "lab kernel 1", "config": sha256_of(config)}, run, (source,))
+    return Step(name, {"recipe": "lab kernel 2", "folder": contents(folder)}, run, (source,))
 
 
 def base_image(name: str, overlay: Path, apt: debian.PrivateApt) -> Step:

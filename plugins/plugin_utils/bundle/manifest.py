@@ -37,8 +37,8 @@ SHAPES: dict[str, dict[str, tuple[tuple[set[str], set[str]], ...]]] = {
     "image_set": {"source": (({"images_of"}, set()),), "upstream": (({"images_of"}, set()),)},
     "manifest": {"source": (({"module", "file"}, set()),), "upstream": (({"url", "sha256"}, set()),)},
     "file": {
-        "source": (({"newest_package"}, set()), ({"kernel_of", "config"}, set()), ({"base_image"}, set())),
-        "upstream": (({"kernel_of", "config"}, set()), ({"base_image"}, set())),
+        "source": (({"newest_package"}, set()), ({"kernel_of", "folder"}, set()), ({"base_image"}, set())),
+        "upstream": (({"kernel_of", "folder"}, set()), ({"base_image"}, set())),
     },
 }
 FIELDS = {"name", "version", "kind", "licence", "groups", "source"}
