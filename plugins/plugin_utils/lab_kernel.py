@@ -9,7 +9,6 @@ from pathlib import Path
 
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import progress
 
-
 VDSO = Path("arch/x86/um/vdso")  # where a user-mode kernel keeps the code that it gives to programs
 # What makes room there for the project's own clocks: file, text that is in it once, text in its place.
 CLOCK_EDITS = (
