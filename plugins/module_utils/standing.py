@@ -174,17 +174,23 @@ def _to_node_ports(services: Iterable[Json], nodes: Iterable[Json], slices: list
 # --- the verdict ------------------------------------------------------------------------------------------------------
 
 
-def why_not(report: Json, run: Json, found: Mapping[str, str], scenarios: Iterable[str] = ()) -> str:
-    """Why the last proof does not stand any more; empty when it does.
+def never_stood(report: Json, scenarios: Iterable[str] = ()) -> str:
+    """Why there is no proof that could stand; empty when there is one.
 
-    report: the last verification's, empty = none. run: the callback's record of the run that goes on, empty = none.
-    found: the state of the cluster as it is; scenarios: ids of those that belong to a proof.
+    report: the last verification's, empty = none; scenarios: ids of those that belong to a proof.
     """
     if not report.get("ok"):
         return "there is no proof in which every probe passed"
     lacking = sorted(set(scenarios) - {result["id"] for result in report.get("scenarios", [])})
-    if lacking:
-        return f"there is no proof of {', '.join(lacking)}"
+    return f"there is no proof of {', '.join(lacking)}" if lacking else ""
+
+
+def why_not(report: Json, run: Json, found: Mapping[str, str]) -> str:
+    """Why the last proof, which once stood, does not any more; empty when it does.
+
+    report: the last verification's. run: the callback's record of the run that goes on, empty = none.
+    found: the state of the cluster as it is.
+    """
     told = report.get("state")
     before = told if isinstance(told, Mapping) else {}
     other = sorted(name for name in {*before, *found} if before.get(name) != found.get(name))

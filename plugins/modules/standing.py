@@ -98,13 +98,16 @@ def run(module: AnsibleModule) -> None:
     """What the module does, wherever it runs."""
     if MISSING:
         module.fail_json(msg=missing_required_lib("kubernetes"), exception=MISSING)
+    report, run = read(module.params["report"]), read(module.params["run"])
+    why = standing.never_stood(report, module.params["scenarios"])
+    if why:
+        module.exit_json(changed=False, stands=False, why=why, ways=[])
     try:
         raw = Api(module.params["kubeconfig"], None).everything()
     except (*API_ERRORS, ConfigException) as error:
         # The verification itself says what is wrong with the way to the API.
         module.exit_json(changed=False, stands=False, why=f"the API does not answer: {reason(error)}", ways=[])
-    report, run = read(module.params["report"]), read(module.params["run"])
-    why = standing.why_not(report, run, standing.state(raw), module.params["scenarios"])
+    why = standing.why_not(report, run, standing.state(raw))
     empty = standing.uncovered(raw)
     if empty and not why:
         why = f"no pod of the cluster's own is on {', '.join(empty)}, so there is no way to try"

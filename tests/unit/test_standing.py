@@ -154,13 +154,13 @@ def test_a_proof_stands_only_while_nothing_has_changed() -> None:
     found = {"pods a/b": "1"}
     good = {"ok": True, "state": found}
     assert standing.why_not(good, run("ok"), found) == ""
-    assert "no proof" in standing.why_not({}, run("ok"), found)
-    assert "no proof" in standing.why_not(good | {"ok": False}, run("ok"), found)
+    assert "no proof" in standing.never_stood({})
+    assert "no proof" in standing.never_stood(good | {"ok": False})
     assert standing.why_not(good, run("ok"), {"pods a/b": "2", "pods a/c": "1"}).endswith("pods a/b and 1 more")
     assert standing.why_not(good, run("ok"), {}).endswith(": pods a/b")
     assert "not what it was" in standing.why_not({"ok": True}, run("ok"), found), "a report of an older version"
-    assert standing.why_not(good, run("ok"), found, ["S1"]).endswith("no proof of S1")
-    assert standing.why_not(good | {"scenarios": [{"id": "S1"}]}, run("ok"), found, ["S1"]) == ""
+    assert standing.never_stood(good, ["S1"]).endswith("no proof of S1")
+    assert standing.never_stood(good | {"scenarios": [{"id": "S1"}]}, ["S1"]) == ""
     assert "T on one" in standing.why_not(good, run("changed"), found)
     assert "T on one" in standing.why_not(good, run("failed"), found)
     assert "run_report" in standing.why_not(good, {}, found)
