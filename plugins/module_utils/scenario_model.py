@@ -124,6 +124,8 @@ def problems(scenarios: Sequence[Json], tenants: Mapping[str, Tenant], wanted: S
     """Everything that is wrong with the wanted scenarios, before anything is sent."""
     known = [str(item.get("id")) for item in scenarios]
     found = [Problem(name, "no such scenario", f"one of {', '.join(known)}") for name in wanted if name not in known]
+    twice = [name for name in dict.fromkeys(known) if known.count(name) > 1]
+    found += [Problem(name, f"{known.count(name)} scenarios of this id", "one") for name in twice]
     for item in scenarios:
         name = str(item.get("id"))
         if name not in wanted:

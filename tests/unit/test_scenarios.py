@@ -87,6 +87,10 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
         "A: found service x",
         "B: found kind dance",
     ]
+    twice = [KNOWN[0], KNOWN[0] | {"title": "another"}]
+    assert [one.line() for one in model.problems(twice, TENANTS, [])] == [
+        "S1: found 2 scenarios of this id, expected one"
+    ]
 
 
 @pytest.mark.parametrize("name", ["S1", "S2", "S3", "S4"])

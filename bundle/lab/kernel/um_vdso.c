@@ -72,8 +72,8 @@ static inline bool read_clock(clockid_t clock, u64 *nanoseconds)
 	return true;
 }
 
-int __vdso_clock_gettime(clockid_t clock, struct __kernel_timespec *ts);
-int __vdso_clock_gettime(clockid_t clock, struct __kernel_timespec *ts)
+/* Functions that programs see must not call each other: nothing here resolves such a call. */
+static inline int get_time(clockid_t clock, struct __kernel_timespec *ts)
 {
 	u64 now;
 
@@ -82,6 +82,12 @@ int __vdso_clock_gettime(clockid_t clock, struct __kernel_timespec *ts)
 	ts->tv_sec = now / NSEC_PER_SEC;
 	ts->tv_nsec = now % NSEC_PER_SEC;
 	return 0;
+}
+
+int __vdso_clock_gettime(clockid_t clock, struct __kernel_timespec *ts);
+int __vdso_clock_gettime(clockid_t clock, struct __kernel_timespec *ts)
+{
+	return get_time(clock, ts);
 }
 int clock_gettime(clockid_t clock, struct __kernel_timespec *ts)
 	__attribute__((weak, alias("__vdso_clock_gettime")));
@@ -103,12 +109,12 @@ int gettimeofday(struct __kernel_old_timeval *tv, struct timezone *tz)
 __kernel_old_time_t __vdso_time(__kernel_old_time_t *t);
 __kernel_old_time_t __vdso_time(__kernel_old_time_t *t)
 {
-	u64 now;
+	struct __kernel_timespec now;
 	__kernel_old_time_t seconds;
 
-	if (!read_clock(CLOCK_REALTIME, &now))
-		return ask_kernel(__NR_time, (long)t, 0);
-	seconds = now / NSEC_PER_SEC;
+	/* Not by the system call of that name, which goes by the last tick and may be a second behind. */
+	get_time(CLOCK_REALTIME, &now);
+	seconds = now.tv_sec;
 	if (t)
 		*t = seconds;
 	return seconds;
