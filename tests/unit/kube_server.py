@@ -23,7 +23,8 @@ class State:
     """What the server holds. log: method and path of every request that changes something.
 
     asked: every request as it came. changed: plays the controllers, called with the path after each change.
-    pages: who answers instead of the API, by the beginning of a path; gets the path's rest and the query.
+    pages: who answers instead of the API, by the beginning of a path; gets the path's rest and the query. Bytes go as
+    they are, anything else as JSON.
     stays: by path, how many looks at anything an object is still there after its removal.
     """
 
@@ -56,7 +57,7 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
     def _answer(self, status: int, body: Any) -> None:
-        data = json.dumps(body).encode()
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))

@@ -268,6 +268,35 @@ def test_an_istiod_without_an_address_is_not_asked(playbook: Callable[..., Run],
     assert "istiod-2" in output and "istiod-1" not in output
 
 
+@pytest.mark.parametrize("proxies", [[], [{"metadata": {"name": "foo-1", "namespace": "team"}}]])
+def test_where_nobody_has_a_proxy_nobody_is_waited_for(
+    playbook: Callable[..., Run], tmp_path: Path, proxies: list[Any]
+) -> None:
+    """One look at a mesh without proxies; with one, looks until the time is up, and a late refusal is seen."""
+    looks: list[str] = []
+
+    def pods(rest: str, query: list[tuple[str, str]]) -> tuple[int, Any]:
+        if "/proxy" in rest:
+            looks.append(rest)
+            return 200, METRICS.encode() if len(looks) > 2 else b""
+        return 200, {"items": [{"metadata": {"name": "istiod-1"}, "status": {"phase": "Running", "podIP": "::7"}}]}
+
+    def everywhere(rest: str, query: list[tuple[str, str]]) -> tuple[int, Any]:
+        assert ("labelSelector", "service.istio.io/canonical-name") in query
+        return 200, {"items": proxies}
+
+    with api_server(tmp_path) as (state, config):
+        state.pages["/api/v1/namespaces/istio-system/pods"] = pods
+        state.pages["/api/v1/pods"] = everywhere
+        arguments = {"kubeconfig": str(config), "before": {"istiod-1": {}}, "seconds": 20}
+        done = playbook("-i", "localhost,", task_play(tmp_path, "twinstack.core.istio_rejects", arguments))
+    if proxies:
+        assert done.code != 0 and "foo-1.team: Internal (2 times)" in done.output and len(looks) == 3
+    else:
+        done.succeeded()
+        assert len(looks) == 1
+
+
 def test_only_what_came_in_between_counts() -> None:
     before = {"istiod-1": {"foo: x": 2}}
     assert istio_rejects.newer(before, {"istiod-1": {"foo: x": 2}}) == []
