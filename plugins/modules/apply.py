@@ -181,6 +181,11 @@ try:
 except ImportError:
     MISSING = traceback.format_exc()
 
+TARGET: dict[str, Any] = {
+    "api_version": {"type": "str", "default": "v1"},
+    "kind": {"type": "str", "required": True},
+    "namespace": {"type": "str", "default": ""},
+}
 SPEC: dict[str, Any] = {
     "kubeconfig": {"type": "path", "required": True},
     "context": {"type": "str"},
@@ -207,9 +212,7 @@ SPEC: dict[str, Any] = {
         "elements": "dict",
         "default": [],
         "options": {
-            "api_version": {"type": "str", "default": "v1"},
-            "kind": {"type": "str", "required": True},
-            "namespace": {"type": "str", "default": ""},
+            **TARGET,
             "names": {"type": "list", "elements": "str", "default": []},
             "condition": {"type": "str", "default": ""},
         },
@@ -218,12 +221,7 @@ SPEC: dict[str, Any] = {
         "type": "list",
         "elements": "dict",
         "default": [],
-        "options": {
-            "api_version": {"type": "str", "default": "v1"},
-            "kind": {"type": "str", "required": True},
-            "namespace": {"type": "str", "default": ""},
-            "names": {"type": "list", "elements": "str", "required": True},
-        },
+        "options": {**TARGET, "names": {"type": "list", "elements": "str", "required": True}},
     },
     "timeout": {"type": "float", "default": 300},
 }
@@ -271,6 +269,11 @@ def _kept(module: AnsibleModule) -> list[Any]:
     return found
 
 
+def _keys(target: dict[str, Any], names: list[str]) -> list[kube_objects.Key]:
+    """Where the objects of a target are."""
+    return [kube_objects.Key(target["api_version"], target["kind"], target["namespace"], name) for name in names]
+
+
 def run(module: AnsibleModule) -> None:
     """What the module does, wherever it runs."""
     if MISSING:
@@ -305,20 +308,12 @@ def run(module: AnsibleModule) -> None:
         hint = f"{kubectl} get --raw '/readyz?verbose'"
         _failed(module, "not everything was applied", outcome.failures, hint, changed)
     if not module.check_mode:
-        targets = [
-            (kube_objects.Key(one["api_version"], one["kind"], one["namespace"], name), one["condition"])
-            for one in params["wait"]
-            for name in one["names"] or [""]
-        ]
+        targets = [(key, one["condition"]) for one in params["wait"] for key in _keys(one, one["names"] or [""])]
         late = kube_apply.wait_all(client, targets, deadline)
         if late:
             title = f"applied, but not ready within {params['timeout']:.0f} s"
             _failed(module, title, late, f"{kubectl} get pods -A -o wide", changed)
-        going = [
-            kube_objects.Key(one["api_version"], one["kind"], one["namespace"], name)
-            for one in params["wait_gone"]
-            for name in one["names"]
-        ]
+        going = [key for one in params["wait_gone"] for key in _keys(one, one["names"])]
         left = kube_apply.wait_gone(client, going, deadline)
         if left:
             title = f"not gone within {params['timeout']:.0f} s"
