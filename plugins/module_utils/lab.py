@@ -25,6 +25,8 @@ MAP_COUNT = 4194304
 MAP_COUNT_FILE = Path("/proc/sys/vm/max_map_count")
 DISK_BYTES_PER_HOST = 6 << 30
 STOP_SECONDS = 20.0
+# Everything waits for the control plane, so hosts that share processors with it come second. In a rack none share.
+NICENESS = 5
 
 
 class LabError(Exception):
@@ -288,7 +290,7 @@ def start(lab: Lab, names: Sequence[str], client_key: Path) -> list[str]:
         # The control plane works hardest, so the first CPU is its own when there are two.
         cpu = cpus[0] if place == 0 or len(cpus) == 1 else cpus[1 + (place - 1) % (len(cpus) - 1)]
         with open(lab.folder / "logs" / f"{host.name}.log", "wb") as log:
-            subprocess.Popen(
+            process = subprocess.Popen(
                 command_line(lab, place, kernel, image, public, cpu),
                 cwd=lab.folder,
                 stdin=subprocess.DEVNULL,
@@ -297,8 +299,18 @@ def start(lab: Lab, names: Sequence[str], client_key: Path) -> list[str]:
                 env={**os.environ, "TMPDIR": "/dev/shm"},
                 start_new_session=True,
             )
+        if place and len(cpus) < len(lab.hosts):
+            come_second(process.pid)
     balance(lab, len(cpus))
     return [lab.hosts[place].name for place in wanted]
+
+
+def come_second(pid: int) -> None:
+    """Let a session's first process, and what it will start, have what others leave of a processor."""
+    os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
+    group = Path(f"/proc/{pid}/autogroup")
+    if group.exists():  # then the scheduler shares processors among sessions, and a process' own niceness says nothing
+        group.write_text(f"{NICENESS}\n", encoding="ascii")
 
 
 def balance(lab: Lab, cpus: int) -> None:
