@@ -142,7 +142,9 @@ def install_packages(archive: str, missing: Sequence[dict[str, str]], record: di
         paths = sorted(os.path.join(folder, name) for name in os.listdir(folder))
         if len(paths) != len(wanted):
             raise HostStateError(f"{archive}: found {len(paths)} of {len(wanted)} wanted packages; rebuild the bundle")
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
+        # Packages' scripts have systemd read all units anew, each time most of a second, and start services. None of
+        # ours is needed here: what systemd has not loaded it reads when it is asked for.
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C", "SYSTEMD_OFFLINE": "1"}
         deadline = time.monotonic() + LOCK_SECONDS
         while True:
             # dpkg syncs each file before it calls a package installed, so a power cut leaves none half there.
@@ -426,8 +428,8 @@ def fingerprint(paths: Sequence[str]) -> str:
 
 
 def unit_properties(names: Sequence[str]) -> dict[str, dict[str, str]]:
-    """UnitFileState, ActiveState and NeedDaemonReload of several units in one call of systemctl."""
-    output = run(["systemctl", "show", "--property=Id,UnitFileState,ActiveState,NeedDaemonReload", *names])
+    """UnitFileState, ActiveState, LoadState and NeedDaemonReload of several units in one call of systemctl."""
+    output = run(["systemctl", "show", "--property=Id,UnitFileState,ActiveState,LoadState,NeedDaemonReload", *names])
     blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in output.split("\n\n")]
     return dict(zip(names, [block for block in blocks if block]))
 
@@ -441,6 +443,18 @@ def unit_steps(units: Sequence[UnitWish], record: dict[str, Any], changed_paths:
     if not units:
         return []
     found = unit_properties([unit.name for unit in units])
+    # A unit that systemd had not loaded it reads as it is now; all anew takes a second on a busy host.
+    known_otherwise = any(
+        have.get("LoadState") != "loaded" or have.get("NeedDaemonReload") == "yes" for have in found.values()
+    )
+
+    def apply(unit: UnitWish, verb: str) -> None:
+        nonlocal known_otherwise
+        if known_otherwise:
+            run(["systemctl", "daemon-reload"])
+            known_otherwise = False
+        start_unit(unit, verb, record)
+
     steps = []
     for unit in units:
         have = found.get(unit.name, {})
@@ -455,7 +469,7 @@ def unit_steps(units: Sequence[UnitWish], record: dict[str, Any], changed_paths:
                     unit.name,
                     f"{have.get('UnitFileState') or 'absent'}\n",
                     "enabled\n",
-                    lambda unit=unit: start_unit(unit, "enable", record),  # type: ignore[misc]
+                    lambda unit=unit: apply(unit, "enable"),  # type: ignore[misc]
                 )
             )
         if unit.must_run and (not active or stale):
@@ -467,7 +481,7 @@ def unit_steps(units: Sequence[UnitWish], record: dict[str, Any], changed_paths:
                     unit.name,
                     before,
                     f"{verb}ed\n",
-                    lambda unit=unit, verb=verb: start_unit(unit, verb, record),  # type: ignore[misc]
+                    lambda unit=unit, verb=verb: apply(unit, verb),  # type: ignore[misc]
                 )
             )
         elif not unit.must_run and active and stale and unit.watch:
@@ -478,7 +492,7 @@ def unit_steps(units: Sequence[UnitWish], record: dict[str, Any], changed_paths:
                     unit.name,
                     "active, inputs changed\n",
                     "restarted\n",
-                    lambda unit=unit: start_unit(unit, "restart", record),  # type: ignore[misc]
+                    lambda unit=unit: apply(unit, "restart"),  # type: ignore[misc]
                 )
             )
     return steps
@@ -487,7 +501,7 @@ def unit_steps(units: Sequence[UnitWish], record: dict[str, Any], changed_paths:
 def start_unit(unit: UnitWish, verb: str, record: dict[str, Any]) -> None:
     """Enable, start or restart a unit and remember the inputs it started with."""
     try:
-        run(["systemctl", verb, unit.name])
+        run(["systemctl", verb, *(["--no-reload"] if verb == "enable" else []), unit.name])
     except HostStateError as error:
         raise HostStateError(f"{error}. Try: journalctl --unit {unit.name} --lines 30") from error
     record["units"].setdefault(unit.name, "")
@@ -521,7 +535,5 @@ def reconcile(wishes: Wishes, check_mode: bool) -> list[Step]:
     take(sysctl_steps(wishes.sysctls, record))
     take(swap_steps(wishes.swap_off, record))
     changed_paths = {step.name for step in done if step.kind == "file"}
-    if any(path.startswith("/etc/systemd/system/") for path in changed_paths) and not check_mode:
-        run(["systemctl", "daemon-reload"])
     take(unit_steps(wishes.units, record, changed_paths))
     return done

@@ -270,6 +270,7 @@ def kubeadm_join(
 CALICO_VXLAN_MODE = {"VXLANCrossSubnet": "CrossSubnet", "VXLAN": "Always", "None": "Never"}
 CALICO_BLOCK_SIZE = {"ipv4": 26, "ipv6": 122}  # Calico's own defaults: 64 addresses per block in both families
 FELIX_HEALTH = {"host": "127.0.0.1", "port": 9099}  # Felix' own default port
+FELIX_LOOKS_SECONDS = 90  # as often as it looks at routes by default
 FELIX_PROBES = {"livenessProbe": "/liveness", "readinessProbe": "/readiness"}
 
 
@@ -313,6 +314,10 @@ def calico_node_environment(cluster: Cluster) -> dict[str, str | None]:
         "FELIX_IPV6SUPPORT": "true",
         "FELIX_IPTABLESBACKEND": backend,
         "FELIX_PROMETHEUSMETRICSENABLED": "true",  # port 9091 of every host, Felix' default
+        # By default Felix reads back what it wrote after 1, 2, 4, 8 ... s, and every set of addresses each 10 s, with a
+        # program for each table and set: a tenth of a small host. Both is for hosts where others write without a lock.
+        "FELIX_IPTABLESPOSTWRITECHECKINTERVALSECS": str(FELIX_LOOKS_SECONDS),
+        "FELIX_IPSETSREFRESHINTERVAL": str(FELIX_LOOKS_SECONDS),
         "FELIX_HEALTHENABLED": "true",
         "FELIX_HEALTHHOST": str(FELIX_HEALTH["host"]),
         "FELIX_HEALTHPORT": str(FELIX_HEALTH["port"]),

@@ -7,6 +7,7 @@ import grp
 import json
 import os
 import pwd
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -194,3 +195,27 @@ def test_a_unit_that_somebody_else_starts_must_run_where_its_file_is(tmp_path: P
     assert not unit.must_run and host_state.UnitWish("containerd.service").must_run
     assert host_state.UnitWish("kubelet.service", running=False, running_if=str(there)).must_run
     assert not host_state.UnitWish("kubelet.service", running=False, running_if=str(absent)).must_run
+
+
+@pytest.mark.parametrize(
+    ("known", "calls"),
+    [
+        ("LoadState=loaded\nNeedDaemonReload=no", []),
+        ("LoadState=loaded\nNeedDaemonReload=yes", ["daemon-reload"]),
+        ("LoadState=not-found\nNeedDaemonReload=no", ["daemon-reload"]),
+    ],
+)
+def test_units_are_read_anew_only_where_systemd_knows_another_state(
+    tmp_path: Path, record_path: Path, monkeypatch: pytest.MonkeyPatch, known: str, calls: list[str]
+) -> None:
+    called: list[str] = []
+
+    def systemctl(argv: Sequence[str]) -> str:
+        called.append(" ".join(argv[1:]))
+        return f"Id=a.service\nUnitFileState=disabled\nActiveState=inactive\n{known}\n"
+
+    monkeypatch.setattr(host_state, "run", systemctl)
+    record = host_record.load()
+    for step in host_state.unit_steps([host_state.UnitWish("a.service")], record, set()):
+        step.apply()
+    assert called[1:] == [*calls, "enable --no-reload a.service", "start a.service"]
