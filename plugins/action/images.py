@@ -51,7 +51,9 @@ class ActionModule(ActionBase):
             try:
                 archive = self._connection._shell.join_path(folder, "images.tar")
                 self._connection.put_file(image_set["path"], archive)
-                found = self._module({**sent, "archive": archive, "sha256": image_set["sha256"]}, task_vars)
+                files = {image["digest"]: image["files"] for image in image_set["images"]}
+                sent |= {"archive": archive, "sha256": image_set["sha256"], "files": files}
+                found = self._module(sent, task_vars)
             finally:
                 self._remove_tmp_path(folder)
         result.update(found)

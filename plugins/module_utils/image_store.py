@@ -53,16 +53,17 @@ def unit_state() -> tuple[str, str]:
     return values.get("ActiveState", "inactive"), values.get("Result", "success")
 
 
-def start_import(archive: str, wanted: dict[str, str], ctr: str = "/usr/local/bin/ctr") -> None:
+def start_import(archive: str, files: Mapping[str, list[int]], ctr: str = "/usr/local/bin/ctr") -> None:
     """Import an archive in a transient unit and return at once; the unit removes the archive when it is done.
 
-    wanted: digest by name of what the archive holds. `ctr` writes through to the disk before it ends (a power cut
-    would else leave empty files behind a complete list), and only then the images are recorded.
+    files: number and summed size of the files of each image in the archive, by its digest. `ctr` writes through to the
+    disk before it ends (a power cut would else leave empty files behind a complete list), and only then the images are
+    recorded.
     """
     counter = os.path.join(os.path.dirname(archive), "image_content.py")
     with open(counter, "w", encoding="utf-8") as stream:
         stream.write(image_content.__loader__.get_source(image_content.__name__))  # type: ignore[union-attr]
-    images = [word for pair in wanted.items() for word in pair]
+    images = [word for digest, (number, size) in files.items() for word in (digest, str(number), str(size))]
     # After a repair kubelet is stopped. On a host that is no node yet it is none of this unit's business.
     kubelet = "test ! -e /var/lib/kubelet/config.yaml || systemctl start kubelet.service"
     steps = (

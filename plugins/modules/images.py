@@ -45,6 +45,9 @@ options:
   sha256:
     description: Filled in by the action plugin, hash of the archive.
     type: str
+  files:
+    description: Filled in by the action plugin, number and summed size of the files of each image, by its digest.
+    type: dict
 author:
   - The Twinstack developers
 """
@@ -101,6 +104,7 @@ def main() -> None:
             "known": {"type": "dict"},
             "wanted": {"type": "dict"},
             "offered": {"type": "dict"},
+            "files": {"type": "dict"},
             "archive": {"type": "path"},
             "sha256": {"type": "str"},
         },
@@ -130,7 +134,7 @@ def main() -> None:
             os.chown(kept, 0, 0)
             if damaged:
                 image_repair.empty_store()
-            image_store.start_import(kept, wanted)
+            image_store.start_import(kept, module.params["files"])
             running = True
     except (image_store.ImageStoreError, host_state.HostStateError) as error:
         module.fail_json(msg=str(error))

@@ -34,7 +34,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Cluster:
-    """Settings of one cluster; networks are text in CIDR form, keyed by family."""
+    """Settings of one cluster; networks are text in CIDR form, keyed by family; periods are seconds."""
 
     name: str
     domain: str
@@ -43,6 +43,7 @@ class Cluster:
     service_cidr: Mapping[str, str]
     node_mask: Mapping[str, int]
     proxy_mode: str
+    ipvs_min_sync_period: int
     encapsulation: str
     mtu: int
     versions: Mapping[str, str]
@@ -112,6 +113,7 @@ def parse_cluster(data: Mapping[str, Any]) -> Cluster:
         service_cidr=networks("service_cidrs"),
         node_mask=families("node_mask", int),
         proxy_mode=str(data["proxy_mode"]),
+        ipvs_min_sync_period=int(data["ipvs_min_sync_period"]),
         encapsulation=str(data["encapsulation"]),
         mtu=int(data["mtu"]),
         versions={key: str(value) for key, value in data["versions"].items()},
@@ -224,12 +226,6 @@ def kubelet_configuration(cluster: Cluster) -> dict[str, Any]:
     }
 
 
-# Between two syncs of one family. Each starts some fifty programs (ipset, iptables), and upstream's default is no pause
-# at all: while many pods start, kube-proxy then syncs without a break, on a small host a seventh of all that it does. A
-# change that comes after a pause is carried out at once.
-IPVS_PAUSE = "3s"
-
-
 def kube_proxy_configuration(cluster: Cluster) -> dict[str, Any]:
     """kube-proxy for both families in the chosen mode."""
     proxy: dict[str, Any] = {
@@ -241,7 +237,7 @@ def kube_proxy_configuration(cluster: Cluster) -> dict[str, Any]:
     }
     if cluster.proxy_mode == "ipvs":
         # Without strict ARP every node answers for every service address on its own link.
-        proxy["ipvs"] = {"strictARP": True, "minSyncPeriod": IPVS_PAUSE}
+        proxy["ipvs"] = {"strictARP": True, "minSyncPeriod": f"{cluster.ipvs_min_sync_period}s"}
     return proxy
 
 

@@ -52,6 +52,7 @@ ALIKE, ALMOST_EQUAL = 0.5, 0.9
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 LONGEST_NAME = 253
 # IPv6 does not run on links with less (RFC 8200, section 5); 9216 is the largest frame that common switches carry.
+SYNC_PERIOD = 30  # seconds; kube-proxy's own syncPeriod, which this must not exceed
 MTU_RANGE = (1280, 9216)
 PORTS = (1, 65535)
 UNPRIVILEGED_PORTS = (1024, 65535)
@@ -468,11 +469,15 @@ def _count(number: int, word: str) -> str:
 
 
 def _numbers(inventory: Inventory, settings: Mapping[str, Any]) -> Iterator[Finding]:
-    """MTU and ports are in their range, and ports are free."""
+    """MTU, periods and ports are in their range, and ports are free."""
     mtu = settings.get("twinstack_mtu", 0)
     if mtu != 0 and not MTU_RANGE[0] <= mtu <= MTU_RANGE[1]:
         expected = f"0, or {MTU_RANGE[0]} (the least for IPv6) to {MTU_RANGE[1]}"
         yield Finding(inventory.where("twinstack_mtu"), "twinstack_mtu", str(mtu), expected)
+    period = settings.get("twinstack_ipvs_min_sync_period", 0)
+    if not 0 <= period <= SYNC_PERIOD:
+        name, expected = "twinstack_ipvs_min_sync_period", f"0 to {SYNC_PERIOD} s: as long a Service may send to no pod"
+        yield Finding(inventory.where(name), name, str(period), expected)
     api, tunnel = settings.get("twinstack_api_port"), settings.get("twinstack_api_tunnel_port")
     if api is not None:
         where = inventory.where("twinstack_api_port")

@@ -92,6 +92,7 @@ def test_a_set_holds_shared_layers_once_and_names_every_image(tmp_path: Path) ->
     }
     listed = oci.merge(images, tmp_path / "set.tar")
     assert [item["name"] for item in listed] == sorted(images)
+    assert [item["files"] for item in listed] == [[2, 10000]] * 2
     with tarfile.open(tmp_path / "set.tar") as merged:
         names = merged.getnames()
         assert len(names) == len(set(names))

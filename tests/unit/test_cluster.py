@@ -48,6 +48,7 @@ def settings(**changes: Any) -> dict[str, Any]:
         "service_cidrs": ["10.96.0.0/16", "fd66:96::/112"],
         "node_mask": {"ipv4": 24, "ipv6": 64},
         "proxy_mode": "ipvs",
+        "ipvs_min_sync_period": 3,
         "encapsulation": "VXLANCrossSubnet",
         "mtu": 0,
         "versions": {"kubernetes": "1.37.2", "coredns": "1.15.0", "etcd": "3.7.3"},

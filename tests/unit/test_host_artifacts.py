@@ -91,7 +91,7 @@ class Containerd:
         monkeypatch.setattr(image_store, "present", self.present)
         monkeypatch.setattr(image_store, "unit_state", lambda: self.state)
         monkeypatch.setattr(
-            image_store, "start_import", lambda path, wanted: self.imported.append(Path(path).read_bytes())
+            image_store, "start_import", lambda path, files: self.imported.append(Path(path).read_bytes())
         )
         self.damaged: list[str] = []
         self.emptied = 0

@@ -49,7 +49,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setattr(image_content, "RECORD", str(tmp_path / "kept" / "unpacked.json"))
     monkeypatch.setattr(image_content, "SEEN", str(tmp_path / "run" / "images.json"))
     monkeypatch.setattr(image_content, "unpacked", lambda name: image_content.count(str(made.files)))
-    image_content.record(made.images)
+    image_content.record({made.manifest: image_content.count(str(made.files))})
     Path(image_content.SEEN).unlink()
     return made
 

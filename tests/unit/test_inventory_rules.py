@@ -73,6 +73,8 @@ def test_the_inventories_of_this_repository_are_good(folder: Path) -> None:
         {"twinstack_proxy_mode": "nftables"},
         {"primary_family": "ipv6", "service_cidrs": ["fd20:96::/112", "10.96.0.0/16"]},
         {"twinstack_mtu": 1280, "twinstack_api_port": 443, "twinstack_encapsulation": "None"},
+        {"twinstack_ipvs_min_sync_period": 0},
+        {"twinstack_ipvs_min_sync_period": "30"},
         {"twinstack_mtu": "9216", "twinstack_node_mask_ipv4": "24"},
         {"service_cidrs": ["172.16.0.0/12", "fd20:96::/108"]},
         {"service_cidrs": ["10.96.0.0/24", "fd20:96::/120"]},

@@ -8,11 +8,12 @@ import io
 import json
 import shutil
 import tarfile
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import progress
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import oci_files, progress
 
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
@@ -138,11 +139,22 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
     tar.addfile(info, io.BytesIO(data))
 
 
-def merge(archives: Mapping[str, Path], result: Path) -> list[dict[str, str]]:
+def files(archive: Path, folder: Path) -> list[int]:
+    """How many regular files an archive's one image makes and their summed size, by what is in it.
+
+    folder: for its parts, while it is read.
+    """
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, filter="data")
+    manifest = _read(folder, only_manifest(folder)["digest"])
+    return oci_files.count(oci_files.members(blob(folder, layer["digest"])) for layer in manifest["layers"])
+
+
+def merge(archives: Mapping[str, Path], result: Path) -> list[dict[str, Any]]:
     """One archive out of many, each with one image; every blob is written once.
 
     archives: archive by the image's full name, which the result's index carries for containerd.
-    Returns name and digest of each image, by name.
+    Returns name and digest of each image, and its files (number, bytes), by name.
     """
     manifests: list[dict[str, Any]] = []
     with tarfile.open(result, "w", format=tarfile.GNU_FORMAT) as merged:
@@ -159,7 +171,12 @@ def merge(archives: Mapping[str, Path], result: Path) -> list[dict[str, str]]:
         index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": manifests}
         _add(merged, "index.json", _canonical(index))
         _add(merged, "oci-layout", _canonical(LAYOUT_FILE))
-    return [{"name": item["annotations"][NAME_ANNOTATIONS[0]], "digest": item["digest"]} for item in manifests]
+    listed = []
+    for item in manifests:
+        name = item["annotations"][NAME_ANNOTATIONS[0]]
+        with tempfile.TemporaryDirectory(dir=result.parent) as folder:
+            listed.append({"name": name, "digest": item["digest"], "files": files(archives[name], Path(folder))})
+    return listed
 
 
 def _named(name: str, archive: tarfile.TarFile, path: Path) -> dict[str, Any]:
