@@ -42,8 +42,8 @@ class ActionModule(ActionBase):
             return result
         sets = [artifact for artifact in artifacts.values() if artifact["kind"] == "image_set"]
         offered = {image["name"]: image["digest"] for one in sets for image in one["images"]}
-        sent = {"wanted": wanted, "wait": arguments.get("wait", False), "timeout": arguments.get("timeout", 300)}
-        sent["offered"] = offered | wanted
+        sent = {"group": arguments["group"], "wanted": wanted, "offered": offered | wanted}
+        sent |= {"wait": arguments.get("wait", False), "timeout": arguments.get("timeout", 300)}
         found = self._module(sent, task_vars)
         needs_archive = found.get("lacking") and not found.get("running") and not found.get("failed")
         if needs_archive and not self._task.check_mode:

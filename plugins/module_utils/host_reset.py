@@ -23,7 +23,7 @@ from ansible_collections.twinstack.core.plugins.module_utils import host_probe, 
 from ansible_collections.twinstack.core.plugins.module_utils import host_probe_network as network
 
 STORE = "/opt/twinstack"
-UNITS = ("kubelet.service", image_store.UNIT, "containerd.service")
+UNITS = ("kubelet.service", image_store.UNITS, "containerd.service")
 NETNS = Path("/run/netns")
 CGROUPS = ("/sys/fs/cgroup/kubepods.slice", "/sys/fs/cgroup/kubepods")
 # Mounts below these (not the directories themselves: they may be an administrator's own file systems).
@@ -96,12 +96,12 @@ def own_units(record: Record) -> list[str]:
 
 
 def parse_units(text: str) -> list[str]:
-    """Units that run or start at boot, out of ``systemctl show --property=Id,ActiveState,UnitFileState``."""
+    """Units that run, will do so in a moment, or start at boot, by what ``systemctl show`` says of them."""
     found = []
     for block in text.split("\n\n"):
         values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         running = values.get("ActiveState") in ("active", "activating", "reloading", "deactivating")
-        if running or values.get("UnitFileState") in ("enabled", "enabled-runtime"):
+        if running or values.get("Job", "0") != "0" or values.get("UnitFileState") in ("enabled", "enabled-runtime"):
             found.append(values.get("Id", ""))
     return [name for name in found if name]
 
@@ -109,7 +109,7 @@ def parse_units(text: str) -> list[str]:
 def find_units(record: Record) -> list[str]:
     """Own units that run or start at boot."""
     return parse_units(
-        network.output(["systemctl", "show", "--property=Id,ActiveState,UnitFileState", *own_units(record)])
+        network.output(["systemctl", "show", "--property=Id,ActiveState,UnitFileState,Job", *own_units(record)])
     )
 
 

@@ -1,4 +1,4 @@
-"""Images in containerd's namespace k8s.io: what is there, and an import that runs beside everything else."""
+"""Images in containerd's namespace k8s.io: what is there, and imports that run beside everything else, one by one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from ansible_collections.twinstack.core.plugins.module_utils import image_content
 
-UNIT = "twinstack-image-import.service"
+UNITS = "twinstack-image-import-*.service"  # one for each group of images in the bundle
 ARCHIVE_FOLDER = image_content.FOLDER  # below the store of artifacts, which a reset removes as a whole
 
 
@@ -44,52 +44,79 @@ def lacking(wanted: dict[str, str], have: dict[str, str]) -> list[str]:
     return sorted(name for name, digest in wanted.items() if have.get(name) != digest)
 
 
-def unit_state() -> tuple[str, str]:
-    """ActiveState and Result of the import unit; ("inactive", "success") when there is none."""
-    done = subprocess.run(
-        ["systemctl", "show", "--property=ActiveState,Result", UNIT], capture_output=True, text=True, check=False
-    )
-    values = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
-    return values.get("ActiveState", "inactive"), values.get("Result", "success")
+def unit(group: str) -> str:
+    """Name of the unit that imports a group's images."""
+    return UNITS.replace("*", group.replace("_", "-"))
 
 
-def start_import(archive: str, files: Mapping[str, list[int]], ctr: str = "/usr/local/bin/ctr") -> None:
-    """Import an archive in a transient unit and return at once; the unit removes the archive when it is done.
+def unit_states(names: str = UNITS) -> dict[str, str]:
+    """What ``parse_states`` says of the import units that systemd knows, or of the one of this name."""
+    argv = ["systemctl", "show", "--property=Id,ActiveState,Result,Job", names]
+    return parse_states(subprocess.run(argv, capture_output=True, text=True, check=False).stdout)
 
-    files: number and summed size of the files of each image in the archive, by its digest. `ctr` writes through to the
+
+def parse_states(text: str) -> dict[str, str]:
+    """``running`` or how it ended (``success``, ``exit-code`` ...) of each unit that ``systemctl show`` tells of."""
+    states = {}
+    for block in text.split("\n\n"):
+        values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        # One that waits for another has a job and is not active yet.
+        busy = values.get("ActiveState") in ("active", "activating", "deactivating") or values.get("Job", "0") != "0"
+        if "Id" in values:
+            states[values["Id"]] = "running" if busy else values.get("Result", "success")
+    return states
+
+
+def running() -> list[str]:
+    """Import units that are at work or wait for others."""
+    return sorted(name for name, state in unit_states().items() if state == "running")
+
+
+def start_import(
+    archive: str,
+    group: str,
+    files: Mapping[str, list[int]],
+    kubelet: bool = False,
+    ctr: str = "/usr/local/bin/ctr",
+) -> None:
+    """Import a group's archive in a transient unit and return at once; the unit removes the archive when it is done.
+
+    It begins when the imports that were started before have ended. files: number and summed size of the files of each
+    image in the archive, by its digest. kubelet: start it then, where the host is a node. `ctr` writes through to the
     disk before it ends (a power cut would else leave empty files behind a complete list), and only then the images are
     recorded.
     """
     counter = os.path.join(os.path.dirname(archive), "image_content.py")
-    with open(counter, "w", encoding="utf-8") as stream:
+    with open(counter + ".new", "w", encoding="utf-8") as stream:
         stream.write(image_content.__loader__.get_source(image_content.__name__))  # type: ignore[union-attr]
+    os.replace(counter + ".new", counter)  # an import that ends now may be about to run it
     images = [word for digest, (number, size) in files.items() for word in (digest, str(number), str(size))]
-    # After a repair kubelet is stopped. On a host that is no node yet it is none of this unit's business.
-    kubelet = "test ! -e /var/lib/kubelet/config.yaml || systemctl start kubelet.service"
-    steps = (
+    steps = [
         [ctr, "--namespace", "k8s.io", "images", "import", "--local", "--sync-fs", "--digests=false", archive],
         [sys.executable, counter, *images],
-    )
-    subprocess.run(["systemctl", "reset-failed", UNIT], capture_output=True, check=False)
-    argv = ["systemd-run", "--unit", UNIT, "--property=Type=oneshot", "--no-block"]
-    argv += [f"--property=ExecStopPost=/bin/rm -f {archive}"]
-    argv += ["/bin/sh", "-c", " && ".join([*map(shlex.join, steps), kubelet])]
+    ]
+    script = " && ".join(map(shlex.join, steps))
+    if kubelet:
+        script += " && (test ! -e /var/lib/kubelet/config.yaml || systemctl start kubelet.service)"
+    name = unit(group)
+    subprocess.run(["systemctl", "reset-failed", name], capture_output=True, check=False)
+    argv = ["systemd-run", "--unit", name, "--property=Type=oneshot", "--no-block"]
+    argv += [f"--property=After={before}" for before in running()]
+    argv += [f"--property=ExecStopPost=/bin/rm -f {archive}", "/bin/sh", "-c", script]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ImageStoreError(f"systemd-run: exit status {done.returncode}: {done.stderr.strip()[-1000:]}")
 
 
-def wait_import(wanted: dict[str, str], timeout: float) -> list[str]:
-    """Wait until the import unit ends; names still lacking. Raises ImageStoreError on failure or after timeout s."""
+def wait_import(group: str, wanted: dict[str, str], timeout: float) -> list[str]:
+    """Wait until a group's import ends; names still lacking. Raises ImageStoreError on failure or after timeout s."""
+    name = unit(group)
     deadline = time.monotonic() + timeout
-    while True:
-        state, outcome = unit_state()
-        if state not in ("active", "activating", "deactivating"):
-            break
+    while (outcome := unit_states(name).get(name, "success")) == "running":
         if time.monotonic() > deadline:
-            raise ImageStoreError(f"{UNIT}: still {state} after {timeout:.0f} s. Try: journalctl --unit {UNIT}")
+            raise ImageStoreError(f"{name}: still at work after {timeout:.0f} s. Try: journalctl --unit {name}")
         time.sleep(0.2)
     still = lacking(wanted, present(wanted))
     if still and outcome != "success":
-        raise ImageStoreError(f"{UNIT}: ended with {outcome}. Try: journalctl --unit {UNIT}")
+        raise ImageStoreError(f"{name}: ended with {outcome}. Try: journalctl --unit {name}")
     return still

@@ -98,7 +98,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "bundle": {"type": "path"},
-            "group": {"type": "str"},
+            "group": {"type": "str", "required": True},
             "wait": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 300},
             "known": {"type": "dict"},
@@ -110,17 +110,19 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    group: str = module.params["group"]
     wanted: dict[str, str] = module.params["wanted"] or {}
     try:
         if module.params["wait"]:
-            lacking = image_store.wait_import(wanted, module.params["timeout"])
+            lacking = image_store.wait_import(group, wanted, module.params["timeout"])
             if lacking:
                 module.fail_json(msg=f"after the import these images are still missing: {', '.join(lacking)}")
             module.exit_json(changed=False, lacking=[], running=False)
-        running = image_store.unit_state()[0] in ("active", "activating")
+        imports = image_store.running()
+        running = image_store.unit(group) in imports
         present = image_store.present(module.params["offered"] or wanted)
         # While an import is under way its images are not to be judged; what it brings is whole when it ends.
-        damaged = [] if running else image_content.damaged(present)
+        damaged = [] if imports else image_content.damaged(present)
         lacking = image_store.lacking(wanted, {} if damaged else present)
         archive = module.params["archive"]
         if archive and lacking and not running:
@@ -134,7 +136,7 @@ def main() -> None:
             os.chown(kept, 0, 0)
             if damaged:
                 image_repair.empty_store()
-            image_store.start_import(kept, module.params["files"])
+            image_store.start_import(kept, group, module.params["files"], kubelet=bool(damaged))
             running = True
     except (image_store.ImageStoreError, host_state.HostStateError) as error:
         module.fail_json(msg=str(error))

@@ -99,6 +99,20 @@ def test_a_file_that_is_not_ours_is_not_replaced(tmp_path: Path) -> None:
         artifact_store.link(item(b"1", str(tmp_path / "tool")), str(tmp_path))
 
 
+def test_an_import_that_waits_for_another_counts_as_running() -> None:
+    text = (
+        "Id=twinstack-image-import-worker.service\nActiveState=activating\nResult=success\nJob=11\n\n"
+        "Id=twinstack-image-import-mesh-worker.service\nActiveState=inactive\nResult=success\nJob=12\n\n"
+        "Id=twinstack-image-import-observability.service\nActiveState=failed\nResult=exit-code\n"
+    )
+    assert image_store.parse_states(text) == {
+        image_store.unit("worker"): "running",
+        image_store.unit("mesh_worker"): "running",
+        image_store.unit("observability"): "exit-code",
+    }
+    assert image_store.parse_states("") == {}
+
+
 def test_images_are_compared_by_digest() -> None:
     have = {"registry.k8s.io/a:1": "sha256:aa", "registry.k8s.io/b:1": "sha256:bb"}
     assert image_store.filters(have) == [

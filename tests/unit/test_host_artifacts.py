@@ -86,13 +86,11 @@ class Containerd:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         self.have: dict[str, str] = {}
-        self.state = ("inactive", "success")
+        self.states: dict[str, str] = {}
         self.imported: list[bytes] = []
         monkeypatch.setattr(image_store, "present", self.present)
-        monkeypatch.setattr(image_store, "unit_state", lambda: self.state)
-        monkeypatch.setattr(
-            image_store, "start_import", lambda path, files: self.imported.append(Path(path).read_bytes())
-        )
+        monkeypatch.setattr(image_store, "unit_states", lambda *_name: self.states)
+        monkeypatch.setattr(image_store, "start_import", self.start)
         self.damaged: list[str] = []
         self.emptied = 0
         monkeypatch.setattr(image_content, "damaged", lambda images: sorted(set(images) & set(self.damaged)))
@@ -103,6 +101,11 @@ class Containerd:
         """Those of the images asked for that are there with that digest."""
         return {name: digest for name, digest in asked.items() if self.have.get(name) == digest}
 
+    def start(self, path: str, group: str, files: dict[str, list[int]], kubelet: bool) -> None:
+        """Remember what was to be imported; kubelet is started again after a repair alone."""
+        assert (group, files, kubelet) == ("worker", {"sha256:aa": [1, 2]}, bool(self.emptied))
+        self.imported.append(Path(path).read_bytes())
+
     def empty(self) -> None:
         """What image_repair does, in short."""
         self.emptied += 1
@@ -110,7 +113,13 @@ class Containerd:
 
     def run(self, capsys: pytest.CaptureFixture[str], check: bool = False, **arguments: Any) -> dict[str, Any]:
         """One run of the module; what it printed."""
-        given = {"wanted": {"a:1": "sha256:aa", "b:1": "sha256:bb"}, **arguments, "_ansible_check_mode": check}
+        given = {
+            "group": "worker",
+            "wanted": {"a:1": "sha256:aa", "b:1": "sha256:bb"},
+            "files": {"sha256:aa": [1, 2]},
+            **arguments,
+            "_ansible_check_mode": check,
+        }
         with patch_module_args(given), pytest.raises(SystemExit):
             images.main()
         found: dict[str, Any] = json.loads(capsys.readouterr().out)
@@ -164,22 +173,35 @@ def test_a_damaged_archive_is_not_imported(
 def test_nothing_is_sent_beside_a_running_import_or_without_need(
     containerd: Containerd, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    containerd.state = ("activating", "success")
+    containerd.states = {image_store.unit("worker"): "running"}
     assert containerd.run(capsys)["running"] is True
-    containerd.state = ("inactive", "success")
+    containerd.states = {image_store.unit("worker"): "success"}
     containerd.have = {"a:1": "sha256:aa", "b:1": "sha256:bb"}
     found = containerd.run(capsys)
     assert (found["changed"], found["lacking"], found["running"]) == (False, [], False)
 
 
+def test_an_import_goes_in_line_behind_that_of_another_group(
+    containerd: Containerd, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    containerd.states = {image_store.unit("mesh_worker"): "running"}
+    containerd.have = {"a:1": "sha256:aa"}
+    containerd.damaged = ["a:1"]
+    archive = tmp_path / "images.tar"
+    archive.write_bytes(b"layers")
+    found = containerd.run(capsys, archive=str(archive), sha256=hashlib.sha256(b"layers").hexdigest())
+    assert (found["running"], found["lacking"], found["damaged"]) == (True, ["b:1"], [])
+    assert (containerd.imported, containerd.emptied) == ([b"layers"], 0)
+
+
 def test_waiting_tells_a_failed_and_an_endless_import(
     containerd: Containerd, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    containerd.state = ("failed", "exit-code")
+    containerd.states = {image_store.unit("worker"): "exit-code"}
     assert "ended with exit-code" in containerd.run(capsys, wait=True)["msg"]
-    containerd.state = ("activating", "success")
-    assert "still activating after 0 s" in containerd.run(capsys, wait=True, timeout=0)["msg"]
-    containerd.state = ("inactive", "success")
+    containerd.states = {image_store.unit("worker"): "running"}
+    assert "still at work after 0 s" in containerd.run(capsys, wait=True, timeout=0)["msg"]
+    containerd.states = {}
     assert "still missing: a:1, b:1" in containerd.run(capsys, wait=True)["msg"]
     containerd.have = {"a:1": "sha256:aa", "b:1": "sha256:bb"}
     assert containerd.run(capsys, wait=True)["changed"] is False

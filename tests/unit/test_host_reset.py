@@ -36,9 +36,10 @@ def test_units_that_run_or_start_at_boot() -> None:
     text = (
         "Id=kubelet.service\nActiveState=active\nUnitFileState=enabled\n\n"
         "Id=containerd.service\nActiveState=inactive\nUnitFileState=disabled\n\n"
-        "Id=x.service\nActiveState=inactive\nUnitFileState=enabled\n"
+        "Id=x.service\nActiveState=inactive\nUnitFileState=enabled\n\n"
+        "Id=waits.service\nActiveState=inactive\nUnitFileState=transient\nJob=7\n"
     )
-    assert host_reset.parse_units(text) == ["kubelet.service", "x.service"]
+    assert host_reset.parse_units(text) == ["kubelet.service", "x.service", "waits.service"]
 
 
 def test_only_units_whose_file_we_wrote_are_ours() -> None:
@@ -52,7 +53,7 @@ def test_only_units_whose_file_we_wrote_are_ours() -> None:
         "containerd.service",
         "kubelet.service",
         "own.service",
-        "twinstack-image-import.service",
+        "twinstack-image-import-*.service",
     ]
 
 
