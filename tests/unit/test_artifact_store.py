@@ -103,7 +103,7 @@ def test_an_import_that_waits_for_another_counts_as_running() -> None:
     text = (
         "Id=twinstack-image-import-worker.service\nActiveState=activating\nResult=success\nJob=11\n\n"
         "Id=twinstack-image-import-mesh-worker.service\nActiveState=inactive\nResult=success\nJob=12\n\n"
-        "Id=twinstack-image-import-observability.service\nActiveState=failed\nResult=exit-code\n"
+        "Id=twinstack-image-import-observability.service\nActiveState=failed\nResult=exit-code\nJob=\n"
     )
     assert image_store.parse_states(text) == {
         image_store.unit("worker"): "running",

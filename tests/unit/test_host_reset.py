@@ -35,7 +35,7 @@ def encoded(text: str) -> str:
 def test_units_that_run_or_start_at_boot() -> None:
     text = (
         "Id=kubelet.service\nActiveState=active\nUnitFileState=enabled\n\n"
-        "Id=containerd.service\nActiveState=inactive\nUnitFileState=disabled\n\n"
+        "Id=containerd.service\nActiveState=inactive\nUnitFileState=disabled\nJob=\n\n"
         "Id=x.service\nActiveState=inactive\nUnitFileState=enabled\n\n"
         "Id=waits.service\nActiveState=inactive\nUnitFileState=transient\nJob=7\n"
     )
