@@ -101,7 +101,8 @@ def parse_units(text: str) -> list[str]:
     for block in text.split("\n\n"):
         values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         running = values.get("ActiveState") in ("active", "activating", "reloading", "deactivating")
-        if running or values.get("Job", "") not in ("", "0") or values.get("UnitFileState") in ("enabled", "enabled-runtime"):
+        waiting = values.get("Job") not in (None, "", "0")
+        if running or waiting or values.get("UnitFileState") in ("enabled", "enabled-runtime"):
             found.append(values.get("Id", ""))
     return [name for name in found if name]
 

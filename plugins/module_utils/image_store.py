@@ -61,7 +61,8 @@ def parse_states(text: str) -> dict[str, str]:
     for block in text.split("\n\n"):
         values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         # One that waits for another has a job and is not active yet.
-        busy = values.get("ActiveState") in ("active", "activating", "deactivating") or values.get("Job", "") not in ("", "0")
+        waiting = values.get("Job") not in (None, "", "0")
+        busy = waiting or values.get("ActiveState") in ("active", "activating", "deactivating")
         if "Id" in values:
             states[values["Id"]] = "running" if busy else values.get("Result", "success")
     return states
