@@ -349,11 +349,11 @@ def parse_access_log(text: str) -> Load:
 def judge_load(loads: Mapping[str, Load], limit: int, seconds: float, buckets: int) -> tuple[bool, str]:
     """Whether both families together got what the limit allows.
 
-    limit: requests a second of one bucket; buckets: pods with one each; seconds: how long each family asks. At the least
-    one of them was busy all the time (a tenth less is lost to its start and end), at the most all were, from the first
-    request of one family to the last of the other, each with the full bucket that it begins with and the second that the
-    last requests reach into. On a busy host the families do not begin together; pods' clocks that say more than twice
-    the time are not believed.
+    limit: requests a second of one bucket; buckets: pods with one each; seconds: how long each family asks. At the
+    least one of them was busy all the time (a tenth less is lost to its start and end), at the most all were, from the
+    first request of one family to the last of the other, each with the full bucket that it begins with and the second
+    that the last requests reach into. On a busy host the families do not begin together; pods' clocks that say more
+    than twice the time are not believed.
     """
     lasted = max(load.ended for load in loads.values()) - min(load.begun for load in loads.values())
     lasted = max(seconds, lasted if lasted <= 2 * seconds else seconds)
