@@ -63,11 +63,18 @@ class _One:
 
 
 def apply_all(
-    cluster: Cluster, objects: Sequence[Object], part: str, dry_run: bool, force: bool, deadline: float
+    cluster: Cluster,
+    objects: Sequence[Object],
+    part: str,
+    dry_run: bool,
+    force: bool,
+    deadline: float,
+    before_workloads: Sequence[tuple[Key, str]] = (),
 ) -> Outcome:
     """Apply the objects, then remove what the part does not hold any more. Stops after the first wave that failed.
 
-    deadline: on time.monotonic()'s clock, for objects whose kind or namespace is not served yet.
+    deadline: on time.monotonic()'s clock, for objects whose kind or namespace is not served yet. before_workloads: what
+    is waited for, as by ``wait_all``, when all is there but what pods come of.
     """
     wanted = [kube_objects.hashed(item) for item in kube_objects.labelled(objects, part)]
     kinds, spaces = kube_objects.announced(wanted)
@@ -94,6 +101,10 @@ def apply_all(
             outcome.failures.append(f"part {part}: what it holds could not be written down: {error}")
             return outcome
     for wave in kube_objects.waves(wanted):
+        if not dry_run and wave[0]["kind"] in kube_objects.WORKLOADS:
+            outcome.failures += wait_all(cluster, before_workloads, deadline)
+            if outcome.failures:
+                return outcome
         if ports.waiting and any(item["kind"] == "Service" for item in wave):
             _make_room(cluster, wave, ports, one, dry_run, outcome)
             if outcome.failures:

@@ -13,8 +13,10 @@ import yaml
 
 Object = dict[str, Any]
 
-#: Kinds that others need, in the order in which they have to be there. All other kinds come after them.
+#: Kinds that others need, in the order in which they have to be there. All others come after.
 FIRST_KINDS = ("Namespace", "CustomResourceDefinition")
+#: Kinds of which pods come. All other kinds come before them, so that no pod looks for something in vain.
+WORKLOADS = ("DaemonSet", "Deployment", "StatefulSet", "ReplicaSet", "CronJob", "Job", "Pod")
 #: What the API server itself writes; no difference between two states of an object that people mean.
 SERVER_FIELDS = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp")
 PART_LABEL = "twinstack.core/part"
@@ -131,7 +133,8 @@ def _holds(found: Any, wanted: Any) -> bool:
 def waves(objects: Iterable[Object]) -> list[list[Object]]:
     """The objects in groups that can be applied one after the other, each group in any order."""
     ordered = [[item for item in objects if item["kind"] == kind] for kind in FIRST_KINDS]
-    ordered.append([item for item in objects if item["kind"] not in FIRST_KINDS])
+    ordered.append([item for item in objects if item["kind"] not in FIRST_KINDS + WORKLOADS])
+    ordered.append([item for item in objects if item["kind"] in WORKLOADS])
     return [wave for wave in ordered if wave]
 
 

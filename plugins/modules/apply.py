@@ -99,6 +99,35 @@ options:
         description: Condition that must be true. Empty means what the kind itself calls complete.
         type: str
         default: ""
+  wait_before_workloads:
+    description:
+      - What must be ready before Deployments, DaemonSets and other objects of which pods come are applied, as the last
+        of all. Nothing is waited for in check mode.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      api_version:
+        description: Group and version.
+        type: str
+        default: v1
+      kind:
+        description: Kind.
+        type: str
+        required: true
+      namespace:
+        description: Namespace; empty for cluster-wide objects.
+        type: str
+        default: ""
+      names:
+        description: Names, each of which must be there; empty for all objects of the kind in all namespaces.
+        type: list
+        elements: str
+        default: []
+      condition:
+        description: Condition that must be true. Empty means what the kind itself calls complete.
+        type: str
+        default: ""
   wait_gone:
     description: What must be gone before the module ends. Nothing is waited for in check mode.
     type: list
@@ -186,6 +215,16 @@ TARGET: dict[str, Any] = {
     "kind": {"type": "str", "required": True},
     "namespace": {"type": "str", "default": ""},
 }
+READY: dict[str, Any] = {
+    "type": "list",
+    "elements": "dict",
+    "default": [],
+    "options": {
+        **TARGET,
+        "names": {"type": "list", "elements": "str", "default": []},
+        "condition": {"type": "str", "default": ""},
+    },
+}
 SPEC: dict[str, Any] = {
     "kubeconfig": {"type": "path", "required": True},
     "context": {"type": "str"},
@@ -207,16 +246,8 @@ SPEC: dict[str, Any] = {
     "part": {"type": "str", "default": ""},
     "field_manager": {"type": "str", "default": "twinstack"},
     "force": {"type": "bool", "default": True},
-    "wait": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {
-            **TARGET,
-            "names": {"type": "list", "elements": "str", "default": []},
-            "condition": {"type": "str", "default": ""},
-        },
-    },
+    "wait": READY,
+    "wait_before_workloads": READY,
     "wait_gone": {
         "type": "list",
         "elements": "dict",
@@ -274,6 +305,11 @@ def _keys(target: dict[str, Any], names: list[str]) -> list[kube_objects.Key]:
     return [kube_objects.Key(target["api_version"], target["kind"], target["namespace"], name) for name in names]
 
 
+def _targets(waited_for: list[dict[str, Any]]) -> list[tuple[kube_objects.Key, str]]:
+    """What is waited for, with its condition."""
+    return [(key, one["condition"]) for one in waited_for for key in _keys(one, one["names"] or [""])]
+
+
 def run(module: AnsibleModule) -> None:
     """What the module does, wherever it runs."""
     if MISSING:
@@ -300,7 +336,15 @@ def run(module: AnsibleModule) -> None:
         except (RefusedError, *CONNECTION_ERRORS) as error:
             _everything_new(module, objects, f"the API server does not answer ({error})")
     deadline = time.monotonic() + params["timeout"]
-    outcome = kube_apply.apply_all(client, objects, params["part"], module.check_mode, params["force"], deadline)
+    outcome = kube_apply.apply_all(
+        client,
+        objects,
+        params["part"],
+        module.check_mode,
+        params["force"],
+        deadline,
+        _targets(params["wait_before_workloads"]),
+    )
     changed = bool(outcome.changed or outcome.pruned)
     if not module.check_mode and not outcome.failures:
         outcome.failures += kube_apply.wait_gone(client, outcome.going, deadline)
@@ -308,8 +352,7 @@ def run(module: AnsibleModule) -> None:
         hint = f"{kubectl} get --raw '/readyz?verbose'"
         _failed(module, "not everything was applied", outcome.failures, hint, changed)
     if not module.check_mode:
-        targets = [(key, one["condition"]) for one in params["wait"] for key in _keys(one, one["names"] or [""])]
-        late = kube_apply.wait_all(client, targets, deadline)
+        late = kube_apply.wait_all(client, _targets(params["wait"]), deadline)
         if late:
             title = f"applied, but not ready within {params['timeout']:.0f} s"
             _failed(module, title, late, f"{kubectl} get pods -A -o wide", changed)

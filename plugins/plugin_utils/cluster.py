@@ -267,6 +267,7 @@ CALICO_VXLAN_MODE = {"VXLANCrossSubnet": "CrossSubnet", "VXLAN": "Always", "None
 CALICO_BLOCK_SIZE = {"ipv4": 26, "ipv6": 122}  # Calico's own defaults: 64 addresses per block in both families
 FELIX_HEALTH = {"host": "127.0.0.1", "port": 9099}  # Felix' own default port
 FELIX_LOOKS_SECONDS = 90  # as often as it looks at routes by default
+FELIX_READY_SECONDS = 2  # a request on the loopback; what waits for Calico waits no longer than it must
 FELIX_PROBES = {"livenessProbe": "/liveness", "readinessProbe": "/readiness"}
 
 
@@ -392,6 +393,8 @@ def _calico_node(workload: Mapping[str, Any], environment: Mapping[str, str | No
                 if "exec" not in item.get(name, {}):
                     raise ValueError(f"DaemonSet calico-node: found no {name} that starts a program")
                 rest = {key: value for key, value in item[name].items() if key != "exec"}
+                if name == "readinessProbe":
+                    rest["periodSeconds"] = FELIX_READY_SECONDS
                 item[name] = {**rest, "httpGet": {**FELIX_HEALTH, "path": path, "scheme": "HTTP"}}
         containers.append(item)
     template = {**workload["spec"]["template"], "spec": {**pod, "containers": containers}}

@@ -150,7 +150,10 @@ def shared_operator(mesh: Mesh) -> Object:
             "resources": dict(mesh.resources["cni"]),
         },
     }
-    components = {"base": {"enabled": True}, "cni": {"enabled": True}}
+    # By default it is asked every 10 s, and what waits for it waits as long after it has started.
+    patch = {"path": "spec.template.spec.containers.[name:install-cni].readinessProbe.periodSeconds", "value": 2}
+    overlay = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "istio-cni-node", "patches": [patch]}
+    components = {"base": {"enabled": True}, "cni": {"enabled": True, "k8s": {"overlays": [overlay]}}}
     return operator(mesh.default.build, {"components": components, "values": values})
 
 

@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
-CORE = {"Namespace": ("namespaces", False), "ConfigMap": ("configmaps", True), "Secret": ("secrets", True)}
+CORE = {
+    "Namespace": ("namespaces", False),
+    "ConfigMap": ("configmaps", True),
+    "Pod": ("pods", True),
+    "Node": ("nodes", False),
+    "Secret": ("secrets", True),
+}
 Page = Callable[[str, list[tuple[str, str]]], tuple[int, Any]]
 DEFINITIONS = {"CustomResourceDefinition": ("customresourcedefinitions", False)}
 

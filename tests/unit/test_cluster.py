@@ -137,7 +137,7 @@ def test_calico_gets_both_families() -> None:
     assert account["kind"] == "ServiceAccount"
     asked = {"host": "127.0.0.1", "port": 9099, "scheme": "HTTP"}
     assert container["livenessProbe"] == {"httpGet": {**asked, "path": "/liveness"}, "periodSeconds": 10}
-    assert container["readinessProbe"] == {"httpGet": {**asked, "path": "/readiness"}, "periodSeconds": 10}
+    assert container["readinessProbe"] == {"httpGet": {**asked, "path": "/readiness"}, "periodSeconds": 2}
 
 
 def test_a_calico_node_whose_probes_start_no_program_is_refused() -> None:

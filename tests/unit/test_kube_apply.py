@@ -143,6 +143,19 @@ def test_a_definition_that_is_not_established_stops_the_apply_with_its_reason(se
     assert "/apis/example.org/v1/things/one" not in served[0].objects
 
 
+def test_nothing_that_pods_come_of_is_applied_before_what_it_waits_for(served: tuple[State, Path]) -> None:
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "late", "namespace": "demo"}, "spec": {}}
+    node = (kube_objects.Key("v1", "Node", "", "n1"), "")
+
+    def outcome(dry: bool) -> kube_apply.Outcome:
+        return kube_apply.apply_all(client(served), [*ALL, pod], "", dry, True, time.monotonic() + 0.2, [node])
+
+    assert "Pod demo/late" in outcome(dry=True).changed
+    early = outcome(dry=False)
+    assert [line.split(":")[0] for line in early.failures] == ["Node n1"]
+    assert "Namespace demo" in early.changed and "Pod demo/late" not in early.changed
+
+
 def test_all_refusals_of_a_wave_are_told(served: tuple[State, Path]) -> None:
     state = served[0]
     for name in ("a", "b"):

@@ -24,7 +24,7 @@ def test_all_problems_of_a_list_are_told_at_once() -> None:
     ]
 
 
-def test_namespaces_come_first_then_definitions_then_the_rest() -> None:
+def test_namespaces_come_first_then_definitions_and_what_pods_come_of_last() -> None:
     objects = [
         thing("Service", "s"),
         thing("CustomResourceDefinition", "c"),
@@ -32,7 +32,7 @@ def test_namespaces_come_first_then_definitions_then_the_rest() -> None:
         thing("Pod", "p"),
     ]
     waves = [[item["metadata"]["name"] for item in wave] for wave in kube_objects.waves(objects)]
-    assert waves == [["n"], ["c"], ["s", "p"]]
+    assert waves == [["n"], ["c"], ["s"], ["p"]]
 
 
 def test_what_the_objects_bring_themselves() -> None:
