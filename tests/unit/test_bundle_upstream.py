@@ -212,7 +212,7 @@ def test_an_image_is_copied_by_digest(tmp_path: Path, publisher: Publisher) -> N
     item = artifact("image", image=f"{publisher.address}/calico/node:v1", digest=digest)
     made = upstream.image("image tool", item, ("--src-tls-verify=false",)).run(bench(tmp_path))
     images = oci.merge({"docker.io/calico/node:v1": made.path}, tmp_path / "set.tar")
-    assert images == [{"name": "docker.io/calico/node:v1", "digest": made.extra["digest"]}]
+    assert images == [{"name": "docker.io/calico/node:v1", "digest": made.extra["digest"], "files": [1, 0]}]
     assert made.extra["upstream_digest"] == digest
     assert not any(path.endswith("/manifests/v1") for path, _range in publisher.asked)
 
