@@ -96,13 +96,12 @@ def own_units(record: Record) -> list[str]:
 
 
 def parse_units(text: str) -> list[str]:
-    """Units that run, will do so in a moment, or start at boot, by what ``systemctl show`` says of them."""
+    """Units that run or start at boot, out of ``systemctl show --property=Id,ActiveState,UnitFileState``."""
     found = []
     for block in text.split("\n\n"):
         values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         running = values.get("ActiveState") in ("active", "activating", "reloading", "deactivating")
-        waiting = values.get("Job") not in (None, "", "0")
-        if running or waiting or values.get("UnitFileState") in ("enabled", "enabled-runtime"):
+        if running or values.get("UnitFileState") in ("enabled", "enabled-runtime"):
             found.append(values.get("Id", ""))
     return [name for name in found if name]
 
@@ -110,7 +109,7 @@ def parse_units(text: str) -> list[str]:
 def find_units(record: Record) -> list[str]:
     """Own units that run or start at boot."""
     return parse_units(
-        network.output(["systemctl", "show", "--property=Id,ActiveState,UnitFileState,Job", *own_units(record)])
+        network.output(["systemctl", "show", "--property=Id,ActiveState,UnitFileState", *own_units(record)])
     )
 
 

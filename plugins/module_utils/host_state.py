@@ -447,13 +447,21 @@ def unit_steps(units: Sequence[UnitWish], record: dict[str, Any], changed_paths:
     known_otherwise = any(
         have.get("LoadState") != "loaded" or have.get("NeedDaemonReload") == "yes" for have in found.values()
     )
+    # It goes by the files' times, and a clock may have been set back.
+    known_otherwise |= any(
+        found[name].get("ActiveState") != "inactive"
+        for name in found
+        if any(path.startswith(f"/etc/systemd/system/{name}") for path in changed_paths)
+    )
 
     def apply(unit: UnitWish, verb: str) -> None:
         nonlocal known_otherwise
         if known_otherwise:
             run(["systemctl", "daemon-reload"])
             known_otherwise = False
-        start_unit(unit, verb, record)
+        # What is loaded already would else be called disabled until somebody has systemd read all units anew.
+        fresh = verb == "enable" and found.get(unit.name, {}).get("ActiveState") == "inactive"
+        start_unit(unit, verb, record, *(["--no-reload"] if fresh else []))
 
     steps = []
     for unit in units:
@@ -498,10 +506,10 @@ def unit_steps(units: Sequence[UnitWish], record: dict[str, Any], changed_paths:
     return steps
 
 
-def start_unit(unit: UnitWish, verb: str, record: dict[str, Any]) -> None:
+def start_unit(unit: UnitWish, verb: str, record: dict[str, Any], *options: str) -> None:
     """Enable, start or restart a unit and remember the inputs it started with."""
     try:
-        run(["systemctl", verb, *(["--no-reload"] if verb == "enable" else []), unit.name])
+        run(["systemctl", verb, *options, unit.name])
     except HostStateError as error:
         raise HostStateError(f"{error}. Try: journalctl --unit {unit.name} --lines 30") from error
     record["units"].setdefault(unit.name, "")

@@ -12,6 +12,10 @@ from collections.abc import Mapping
 from ansible_collections.twinstack.core.plugins.module_utils import image_content
 
 UNITS = "twinstack-image-import-*.service"  # one for each group of images in the bundle
+OWN_GROUPS = ("control_plane", "worker")  # whose images no host of theirs can be without, in the bundle's words
+LOCK = "/run/twinstack/images.lock"
+CTR = image_content.CTR
+COUNTER = "image_content.py"
 ARCHIVE_FOLDER = image_content.FOLDER  # below the store of artifacts, which a reset removes as a whole
 
 
@@ -24,7 +28,7 @@ def filters(images: Mapping[str, str]) -> list[str]:
     return [f'name=="{name}",target.digest=="{digest}"' for name, digest in sorted(images.items())]
 
 
-def present(images: Mapping[str, str], ctr: str = "/usr/local/bin/ctr") -> dict[str, str]:
+def present(images: Mapping[str, str], ctr: str = CTR) -> dict[str, str]:
     """Those of these images (digest by name) that kubelet can use; none when containerd is not there (a fresh host).
 
     Names alone are asked for: for a table with digests ctr reads the content of every image, which takes seconds on a
@@ -51,8 +55,11 @@ def unit(group: str) -> str:
 
 def unit_states(names: str = UNITS) -> dict[str, str]:
     """What ``parse_states`` says of the import units that systemd knows, or of the one of this name."""
-    argv = ["systemctl", "show", "--property=Id,ActiveState,Result,Job", names]
-    return parse_states(subprocess.run(argv, capture_output=True, text=True, check=False).stdout)
+    argv = ["systemctl", "show", "--property=Id,ActiveState,Result", names]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise ImageStoreError(f"{' '.join(argv)}: exit status {done.returncode}: {done.stderr.strip()[-1000:]}")
+    return parse_states(done.stdout)
 
 
 def parse_states(text: str) -> dict[str, str]:
@@ -60,9 +67,7 @@ def parse_states(text: str) -> dict[str, str]:
     states = {}
     for block in text.split("\n\n"):
         values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        # One that waits for another has a job and is not active yet.
-        waiting = values.get("Job") not in (None, "", "0")
-        busy = waiting or values.get("ActiveState") in ("active", "activating", "deactivating")
+        busy = values.get("ActiveState") in ("active", "activating", "deactivating")
         if "Id" in values:
             states[values["Id"]] = "running" if busy else values.get("Result", "success")
     return states
@@ -73,37 +78,37 @@ def running() -> list[str]:
     return sorted(name for name, state in unit_states().items() if state == "running")
 
 
-def start_import(
-    archive: str,
-    group: str,
-    files: Mapping[str, list[int]],
-    kubelet: bool = False,
-    ctr: str = "/usr/local/bin/ctr",
-) -> None:
-    """Import a group's archive in a transient unit and return at once; the unit removes the archive when it is done.
+def script(archive: str, group: str, files: Mapping[str, list[int]], ctr: str = CTR, lock: str = LOCK) -> str:
+    """What an import unit runs: one import at a time, and what was imported is recorded.
 
-    It begins when the imports that were started before have ended. files: number and summed size of the files of each
-    image in the archive, by its digest. kubelet: start it then, where the host is a node. `ctr` writes through to the
-    disk before it ends (a power cut would else leave empty files behind a complete list), and only then the images are
-    recorded.
+    files: number and summed size of the files of each image in the archive, by its digest. `ctr` writes through to the
+    disk before it ends (a power cut would else leave empty files behind a complete list). After a repair, kubelet waits
+    for the images that its host cannot be without.
     """
-    counter = os.path.join(os.path.dirname(archive), "image_content.py")
+    images = [word for digest, (number, size) in files.items() for word in (digest, str(number), str(size))]
+    counter = os.path.join(os.path.dirname(archive), COUNTER)
+    steps = [
+        shlex.join(
+            [ctr, "--namespace", "k8s.io", "images", "import", "--local", "--sync-fs", "--digests=false", archive]
+        ),
+        shlex.join([sys.executable, counter, *images]),
+    ]
+    if group in OWN_GROUPS:
+        steps.append("{ test ! -e /var/lib/kubelet/config.yaml || systemctl start kubelet.service; }")
+    return shlex.join(["flock", lock, "/bin/sh", "-c", " && ".join(steps)])
+
+
+def start_import(archive: str, group: str, files: Mapping[str, list[int]]) -> None:
+    """Import a group's archive in a transient unit and return at once; the unit removes the archive when it is done."""
+    os.makedirs(os.path.dirname(LOCK), mode=0o755, exist_ok=True)
+    counter = os.path.join(os.path.dirname(archive), COUNTER)
     with open(counter + ".new", "w", encoding="utf-8") as stream:
         stream.write(image_content.__loader__.get_source(image_content.__name__))  # type: ignore[union-attr]
     os.replace(counter + ".new", counter)  # an import that ends now may be about to run it
-    images = [word for digest, (number, size) in files.items() for word in (digest, str(number), str(size))]
-    steps = [
-        [ctr, "--namespace", "k8s.io", "images", "import", "--local", "--sync-fs", "--digests=false", archive],
-        [sys.executable, counter, *images],
-    ]
-    script = " && ".join(map(shlex.join, steps))
-    if kubelet:
-        script += " && (test ! -e /var/lib/kubelet/config.yaml || systemctl start kubelet.service)"
     name = unit(group)
     subprocess.run(["systemctl", "reset-failed", name], capture_output=True, check=False)
     argv = ["systemd-run", "--unit", name, "--property=Type=oneshot", "--no-block"]
-    argv += [f"--property=After={before}" for before in running()]
-    argv += [f"--property=ExecStopPost=/bin/rm -f {archive}", "/bin/sh", "-c", script]
+    argv += [f"--property=ExecStopPost=/bin/rm -f {archive}", "/bin/sh", "-c", script(archive, group, files)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ImageStoreError(f"systemd-run: exit status {done.returncode}: {done.stderr.strip()[-1000:]}")

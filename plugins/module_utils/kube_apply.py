@@ -44,12 +44,14 @@ class Cluster(Protocol):
 class Outcome:
     """What came of it. changed and pruned: names of objects; failures: lines of text.
 
-    going: pruned objects that go only after what is in them.
+    late: what was not ready in time, so that nothing was applied of which pods come. going: pruned objects that go only
+    after what is in them.
     """
 
     changed: list[str] = field(default_factory=list)
     pruned: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    late: list[str] = field(default_factory=list)
     going: list[Key] = field(default_factory=list)
     diff: list[dict[str, str]] = field(default_factory=list)
 
@@ -102,8 +104,8 @@ def apply_all(
             return outcome
     for wave in kube_objects.waves(wanted):
         if not dry_run and wave[0]["kind"] in kube_objects.WORKLOADS:
-            outcome.failures += wait_all(cluster, before_workloads, deadline)
-            if outcome.failures:
+            outcome.late += wait_all(cluster, before_workloads, deadline)
+            if outcome.late:
                 return outcome
         if ports.waiting and any(item["kind"] == "Service" for item in wave):
             _make_room(cluster, wave, ports, one, dry_run, outcome)

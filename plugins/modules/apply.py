@@ -346,6 +346,9 @@ def run(module: AnsibleModule) -> None:
         _targets(params["wait_before_workloads"]),
     )
     changed = bool(outcome.changed or outcome.pruned)
+    if outcome.late:
+        title = f"no pods were made, because what they need was not ready within {params['timeout']:.0f} s"
+        _failed(module, title, outcome.late, f"{kubectl} get pods -A -o wide", changed)
     if not module.check_mode and not outcome.failures:
         outcome.failures += kube_apply.wait_gone(client, outcome.going, deadline)
     if outcome.failures:

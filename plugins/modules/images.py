@@ -20,6 +20,7 @@ options:
   group:
     description: Whose image set this host needs, a group in the bundle's words.
     type: str
+    required: true
   wait:
     description: Wait for a running import instead of starting one.
     type: bool
@@ -71,7 +72,7 @@ damaged:
   type: list
   elements: str
 running:
-  description: An import is under way.
+  description: The import of this group's images is under way, or waits for that of another.
   returned: always
   type: bool
 present:
@@ -80,6 +81,7 @@ present:
   type: dict
 """
 
+import glob
 import os
 import shutil
 
@@ -125,18 +127,25 @@ def main() -> None:
         damaged = [] if imports else image_content.damaged(present)
         lacking = image_store.lacking(wanted, {} if damaged else present)
         archive = module.params["archive"]
+        if damaged and group not in image_store.OWN_GROUPS:
+            module.fail_json(
+                msg=f"images: found {', '.join(damaged)} damaged, as a power cut does; expected them whole. All of the "
+                "host's have to be made anew. Try: ansible-playbook playbooks/hosts.yml"
+            )
         if archive and lacking and not running:
             found = artifact_store.file_sha256(archive)
             if found != module.params["sha256"]:
                 module.fail_json(msg=f"{archive}: sha256: found {found}, expected {module.params['sha256']}")
             # Out of the SSH user's folder, which goes away with this task.
             os.makedirs(image_store.ARCHIVE_FOLDER, mode=0o700, exist_ok=True)
+            for left in [] if imports else glob.glob(os.path.join(image_store.ARCHIVE_FOLDER, "*.tar")):
+                os.unlink(left)  # of an import that the host's end has cut off
             kept = os.path.join(image_store.ARCHIVE_FOLDER, f"{found}.tar")
             shutil.move(archive, kept)
             os.chown(kept, 0, 0)
             if damaged:
                 image_repair.empty_store()
-            image_store.start_import(kept, group, module.params["files"], kubelet=bool(damaged))
+            image_store.start_import(kept, group, module.params["files"])
             running = True
     except (image_store.ImageStoreError, host_state.HostStateError) as error:
         module.fail_json(msg=str(error))
@@ -146,7 +155,7 @@ def main() -> None:
         lacking=lacking,
         damaged=damaged,
         running=running,
-        present={} if damaged or running else present,
+        present={} if damaged or running or imports else present,
         diff={"before_header": "images", "after_header": "images", "before": "", "after": names},
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 BUNDLE_FILE = "bundle.json"
-SCHEMA = 1
+SCHEMA = 2
 
 
 class BundleIndexError(Exception):

@@ -51,8 +51,8 @@ ALIKE, ALMOST_EQUAL = 0.5, 0.9
 # RFC 1123 label, which Kubernetes asks of node names' parts, and a name made of such labels.
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 LONGEST_NAME = 253
-# IPv6 does not run on links with less (RFC 8200, section 5); 9216 is the largest frame that common switches carry.
 SYNC_PERIOD = 30  # seconds; kube-proxy's own syncPeriod, which this must not exceed
+# IPv6 does not run on links with less (RFC 8200, section 5); 9216 is the largest frame that common switches carry.
 MTU_RANGE = (1280, 9216)
 PORTS = (1, 65535)
 UNPRIVILEGED_PORTS = (1024, 65535)

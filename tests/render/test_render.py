@@ -64,7 +64,7 @@ def test_rendered_files_equal_the_golden_ones(inventory: str, tmp_path: Path) ->
         "path": str(bundle / "set.tar"),
         "images": [{"name": "registry.k8s.io/pause:3.10.2", "digest": "sha256:0"}],
     }
-    (bundle / "bundle.json").write_text(json.dumps({"schema": 1, "artifacts": {"images-worker": image_set}}))
+    (bundle / "bundle.json").write_text(json.dumps({"schema": 2, "artifacts": {"images-worker": image_set}}))
     rendered = tmp_path / "rendered"
     rendered.mkdir()
     defaults = tmp_path / "defaults.json"

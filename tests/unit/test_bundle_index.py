@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.twinstack.core.plugins.plugin_utils import bundle_index
 
 
-def write(folder: Path, path: str, schema: int = 1) -> None:
+def write(folder: Path, path: str, schema: int = 2) -> None:
     """A bundle.json with one artifact."""
     artifact = {"name": "a", "kind": "binary", "groups": ["worker"], "path": path}
     (folder / "bundle.json").write_text(json.dumps({"schema": schema, "artifacts": {"a": artifact}}))
@@ -30,8 +30,8 @@ def test_each_defect_is_named_with_the_next_command(tmp_path: Path) -> None:
     write(tmp_path, str(tmp_path / "gone"))
     with pytest.raises(bundle_index.BundleIndexError, match="the files of a are gone.*playbooks/bundle.yml"):
         bundle_index.read(tmp_path)
-    write(tmp_path, str(tmp_path / "gone"), schema=2)
-    with pytest.raises(bundle_index.BundleIndexError, match="schema: found 2"):
+    write(tmp_path, str(tmp_path / "gone"), schema=1)
+    with pytest.raises(bundle_index.BundleIndexError, match="schema: found 1, expected 2"):
         bundle_index.read(tmp_path)
     (tmp_path / "bundle.json").write_text("{")
     with pytest.raises(bundle_index.BundleIndexError, match="no valid JSON"):

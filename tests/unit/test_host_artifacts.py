@@ -32,7 +32,7 @@ def bundle(folder: Path, program: bytes = b"program") -> None:
     for name, facts in described.items():
         content = Path(facts["path"]).read_bytes()
         facts |= {"name": name, "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
-    (folder / "bundle.json").write_text(json.dumps({"schema": 1, "artifacts": described}), encoding="utf-8")
+    (folder / "bundle.json").write_text(json.dumps({"schema": 2, "artifacts": described}), encoding="utf-8")
 
 
 @pytest.fixture
@@ -101,9 +101,9 @@ class Containerd:
         """Those of the images asked for that are there with that digest."""
         return {name: digest for name, digest in asked.items() if self.have.get(name) == digest}
 
-    def start(self, path: str, group: str, files: dict[str, list[int]], kubelet: bool) -> None:
-        """Remember what was to be imported; kubelet is started again after a repair alone."""
-        assert (group, files, kubelet) == ("worker", {"sha256:aa": [1, 2]}, bool(self.emptied))
+    def start(self, path: str, group: str, files: dict[str, list[int]]) -> None:
+        """Remember what was to be imported."""
+        assert (group, files) == ("worker", {"sha256:aa": [1, 2]})
         self.imported.append(Path(path).read_bytes())
 
     def empty(self) -> None:
@@ -181,6 +181,30 @@ def test_nothing_is_sent_beside_a_running_import_or_without_need(
     assert (found["changed"], found["lacking"], found["running"]) == (False, [], False)
 
 
+def test_damage_is_mended_by_the_import_that_a_host_cannot_be_without(
+    containerd: Containerd, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    containerd.have = {"a:1": "sha256:aa", "b:1": "sha256:bb"}
+    containerd.damaged = ["b:1"]
+    found = containerd.run(capsys, group="observability")
+    assert found["msg"].startswith("images: found b:1 damaged") and found["msg"].endswith("playbooks/hosts.yml")
+    assert containerd.emptied == 0
+
+
+def test_what_a_cut_off_import_left_is_removed(
+    containerd: Containerd, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left = tmp_path / "archives" / "old.tar"
+    left.parent.mkdir()
+    archive = tmp_path / "images.tar"
+    for imports, there in (({image_store.unit("mesh_worker"): "running"}, True), ({}, False)):
+        left.touch()
+        archive.write_bytes(b"layers")
+        containerd.states = imports
+        containerd.run(capsys, archive=str(archive), sha256=hashlib.sha256(b"layers").hexdigest())
+        assert left.exists() is there
+
+
 def test_an_import_goes_in_line_behind_that_of_another_group(
     containerd: Containerd, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -191,6 +215,7 @@ def test_an_import_goes_in_line_behind_that_of_another_group(
     archive.write_bytes(b"layers")
     found = containerd.run(capsys, archive=str(archive), sha256=hashlib.sha256(b"layers").hexdigest())
     assert (found["running"], found["lacking"], found["damaged"]) == (True, ["b:1"], [])
+    assert found["present"] == {}, "an import names images before it has unpacked them"
     assert (containerd.imported, containerd.emptied) == ([b"layers"], 0)
 
 
@@ -214,7 +239,7 @@ def test_what_this_run_has_seen_is_not_asked_for_again(
     (tmp_path / "images.tar").touch()
     images = [{"name": "a:1", "digest": digest}]
     image_set = {"kind": "image_set", "path": str(tmp_path / "images.tar"), "images": images}
-    described = {"schema": 1, "artifacts": {"images-worker": image_set}}
+    described = {"schema": 2, "artifacts": {"images-worker": image_set}}
     (tmp_path / "bundle.json").write_text(json.dumps(described), encoding="utf-8")
     arguments = {"bundle": str(tmp_path), "group": "worker", "known": {"a:1": "sha256:1"}}
     path = task_play(tmp_path, "twinstack.core.images", arguments, "found['lacking']")

@@ -152,7 +152,7 @@ def test_nothing_that_pods_come_of_is_applied_before_what_it_waits_for(served: t
 
     assert "Pod demo/late" in outcome(dry=True).changed
     early = outcome(dry=False)
-    assert [line.split(":")[0] for line in early.failures] == ["Node n1"]
+    assert [line.split(":")[0] for line in early.late] == ["Node n1"]
     assert "Namespace demo" in early.changed and "Pod demo/late" not in early.changed
 
 

@@ -20,7 +20,7 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.manifest imp
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import Bench, Made, Step
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.store import Entry, Store
 
-INDEX_SCHEMA = 1
+INDEX_SCHEMA = 2
 GZIP_LEVEL = 6  # all that the hosts' Python can be counted on to unpack; a higher level saves next to nothing
 
 
