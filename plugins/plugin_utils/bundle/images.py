@@ -133,4 +133,4 @@ def image_set(name: str, members: Mapping[str, str]) -> Step:
         images = oci.merge({image_name: bench.needs[step] for image_name, step in members.items()}, archive)
         return Made(archive, {"images": images})
 
-    return Step(name, {"recipe": "image set 2", "members": dict(members)}, run, tuple(members.values()))
+    return Step(name, {"recipe": "image set 3", "members": dict(members)}, run, tuple(members.values()))
