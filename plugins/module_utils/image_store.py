@@ -13,6 +13,7 @@ from ansible_collections.twinstack.core.plugins.module_utils import image_conten
 
 UNITS = "twinstack-image-import-*.service"  # one for each group of images in the bundle
 OWN_GROUPS = ("control_plane", "worker")  # whose images no host of theirs can be without, in the bundle's words
+SYSTEMD = "/run/systemd/system"  # there when systemd runs the host (sd_booted(3)); else there are no units
 LOCK = "/run/twinstack/images.lock"
 CTR = image_content.CTR
 COUNTER = "image_content.py"
@@ -55,6 +56,8 @@ def unit(group: str) -> str:
 
 def unit_states(names: str = UNITS) -> dict[str, str]:
     """What ``parse_states`` says of the import units that systemd knows, or of the one of this name."""
+    if not os.path.isdir(SYSTEMD):
+        return {}
     argv = ["systemctl", "show", "--property=Id,ActiveState,Result", names]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode != 0:
