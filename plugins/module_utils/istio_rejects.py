@@ -23,6 +23,12 @@ def parse(text: str) -> dict[str, int]:
     return found
 
 
+def left(seconds: float, since: float, now: float) -> float:
+    """How many of the seconds after a change are left. since: when it was made (0: now), on the clock of now."""
+    passed = max(0.0, now - since) if since else 0.0  # a clock that was set back has not undone the change
+    return max(0.0, seconds - passed)
+
+
 def newer(before: Mapping[str, Mapping[str, int]], after: Mapping[str, Mapping[str, int]]) -> list[str]:
     """Refusals that came between two readings, as lines. Both: by istiod's pod; a new pod starts at none."""
     lines = []

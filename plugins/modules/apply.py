@@ -177,6 +177,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+applied:
+  description: When the last object had been applied, in seconds of the epoch; before anything was waited for.
+  returned: success
+  type: float
 objects:
   description: Names of objects that were created or changed.
   returned: always
@@ -345,6 +349,7 @@ def run(module: AnsibleModule) -> None:
         deadline,
         _targets(params["wait_before_workloads"]),
     )
+    applied = time.time()
     changed = bool(outcome.changed or outcome.pruned)
     if outcome.late:
         title = f"no pods were made, because what they need was not ready within {params['timeout']:.0f} s"
@@ -365,7 +370,9 @@ def run(module: AnsibleModule) -> None:
             title = f"not gone within {params['timeout']:.0f} s"
             names = " ".join(dict.fromkeys(f"{key.kind.lower()}/{key.name}" for key in going))
             _failed(module, title, left, f"{kubectl} describe {names}", changed)
-    module.exit_json(changed=changed, objects=outcome.changed, pruned=outcome.pruned, diff=outcome.diff)
+    module.exit_json(
+        changed=changed, applied=applied, objects=outcome.changed, pruned=outcome.pruned, diff=outcome.diff
+    )
 
 
 def main() -> None:

@@ -31,6 +31,12 @@ options:
         was just made, one look is enough.
     type: float
     default: 0
+  since:
+    description:
+      - When the change was made, in seconds of the epoch, from which O(seconds) are counted. A proxy that has become
+        ready since has said what it takes before. 0 is now.
+    type: float
+    default: 0
 attributes:
   check_mode:
     description: Reads only.
@@ -87,6 +93,7 @@ SPEC: dict[str, Any] = {
     "namespace": {"type": "str", "default": "istio-system"},
     "before": {"type": "dict"},
     "seconds": {"type": "float", "default": 0},
+    "since": {"type": "float", "default": 0},
 }
 
 
@@ -119,7 +126,7 @@ def run(module: AnsibleModule) -> None:
     kubeconfig, before = module.params["kubeconfig"], module.params["before"]
     if not Path(kubeconfig).is_file() and module.check_mode:
         module.exit_json(changed=False, rejects={})
-    end = time.monotonic() + module.params["seconds"]
+    end = time.monotonic() + istio_rejects.left(module.params["seconds"], module.params["since"], time.time())
     rejects: dict[str, dict[str, int]] = {}
     first = True
     try:

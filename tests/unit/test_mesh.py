@@ -297,6 +297,15 @@ def test_where_nobody_has_a_proxy_nobody_is_waited_for(
         assert len(looks) == 1
 
 
+@pytest.mark.parametrize(
+    ("seconds", "since", "left"),
+    [(3, 0, 3), (3, 99, 2), (3, 40, 0), (3, 130, 3), (0, 99, 0)],
+    ids=["from now", "a moment ago", "long ago", "the clock was set back", "one look"],
+)
+def test_seconds_count_from_the_change(seconds: float, since: float, left: float) -> None:
+    assert istio_rejects.left(seconds, since, now=100) == left
+
+
 def test_only_what_came_in_between_counts() -> None:
     before = {"istiod-1": {"foo: x": 2}}
     assert istio_rejects.newer(before, {"istiod-1": {"foo: x": 2}}) == []
