@@ -63,6 +63,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.twinstack.core.plugins.module_utils import istio_gate
 
 POLL_SECONDS = 1.0
+# Characters of an answer that is not understood, enough to know it by.
+SAID = 300
 
 
 def main() -> None:
@@ -82,12 +84,15 @@ def main() -> None:
     command = [module.params["istioctl"], "--kubeconfig", module.params["kubeconfig"]]
 
     def ask(*words: str) -> str:
+        nonlocal said
         status, output, errors = module.run_command([*command, *words, "--output", "json"])
+        said = f"{words[0]}: found {output.strip()[:SAID]!r}"
         # An analysis with findings ends with a status of its own, and with them on its standard output.
         if status and not output.strip():
             module.fail_json(msg=f"{' '.join(words)}: found exit status {status}: {errors.strip()}, expected an answer")
         return output
 
+    said = ""
     wrong: list[str] = []
     seen: list[str] = []
     end = time.monotonic() + module.params["timeout"]
@@ -102,7 +107,7 @@ def main() -> None:
                 late = istio_gate.behind(ask("proxy-status", "--revision", revision))
             wrong += [f"{line} after {module.params['timeout']:.0f} s, expected SYNCED" for line in late]
     except (ValueError, KeyError, AttributeError) as error:
-        module.fail_json(msg=f"istioctl: found an answer that is not understood ({error}), expected its JSON")
+        module.fail_json(msg=f"istioctl {said}, expected JSON that it is known to write ({error})")
     if wrong:
         hint = "istioctl analyze -A; istioctl proxy-status"
         module.fail_json(msg="\n".join(["istioctl finds fault:", *(f"  {line}" for line in wrong), f"Try: {hint}"]))
