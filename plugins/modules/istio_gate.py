@@ -83,6 +83,8 @@ def main() -> None:
         module.exit_json(changed=False, findings=[])
     command = [module.params["istioctl"], "--kubeconfig", module.params["kubeconfig"]]
 
+    said = ""
+
     def ask(*words: str) -> str:
         nonlocal said
         status, output, errors = module.run_command([*command, *words, "--output", "json"])
@@ -92,7 +94,6 @@ def main() -> None:
             module.fail_json(msg=f"{' '.join(words)}: found exit status {status}: {errors.strip()}, expected an answer")
         return output
 
-    said = ""
     wrong: list[str] = []
     seen: list[str] = []
     end = time.monotonic() + module.params["timeout"]
