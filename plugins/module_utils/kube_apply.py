@@ -288,22 +288,25 @@ def wait_all(
 
     targets: (key, condition); an empty name means every object of the kind, of which there must be one.
     """
+
+    def reasons(target: tuple[Key, str]) -> list[str]:
+        try:
+            return _why_not(cluster, *target)
+        except (RefusedError, UnknownKindError, *CONNECTION_ERRORS) as error:
+            return [f"{target[0]}: {error}"]
+
     waiting = list(targets)
-    while True:
-        reasons: dict[tuple[Key, str], list[str]] = {}
-        for target in waiting:
-            try:
-                found = _why_not(cluster, *target)
-            except (RefusedError, UnknownKindError, *CONNECTION_ERRORS) as error:
-                found = [f"{target[0]}: {error}"]
-            if found:
-                reasons[target] = found
-        waiting = list(reasons)
-        if not waiting:
-            return []
-        if time.monotonic() > deadline:
-            return [line for lines in reasons.values() for line in lines]
-        sleep(POLL_SECONDS)
+    while waiting:
+        # One after the other: none is done before the last, and asking for each all the time keeps the API server from
+        # what is waited for.
+        found = reasons(waiting[0])
+        if not found:
+            waiting.pop(0)
+        elif time.monotonic() > deadline:
+            return found + [line for target in waiting[1:] for line in reasons(target)]
+        else:
+            sleep(POLL_SECONDS)
+    return []
 
 
 def wait_gone(

@@ -203,6 +203,36 @@ def test_a_waiting_target_is_looked_at_again(served: tuple[State, Path]) -> None
     assert kube_apply.wait_all(client(served), [target], time.monotonic() + 60, become_ready) == []
 
 
+def test_what_is_waited_for_is_asked_for_one_after_the_other(served: tuple[State, Path]) -> None:
+    apply(served, ALL)
+    server, cluster = served[0], client(served)
+    thing, space = (Key("example.org/v1", "Thing", "", "one"), "Ready"), (SPACE_KEY, "Ready")
+    paths = ["/apis/example.org/v1/things/one", SPACE_PATH]
+    ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+
+    def looks() -> list[str]:
+        found = [path for path in paths for line in server.asked if line.partition("?")[0].endswith(path)]
+        server.asked.clear()
+        return found
+
+    looks()
+    late = kube_apply.wait_all(cluster, [thing, space], time.monotonic())
+    assert late == ["Thing one: no condition Ready", "Namespace demo: no condition Ready"]
+    assert looks() == paths, "both are told of when time is up"
+
+    def become_ready(seconds: float) -> None:
+        looked = looks()
+        if len(sleeps) == 2:
+            server.objects[paths[0]]["status"] = ready
+        if len(sleeps) == 4:
+            server.objects[paths[1]]["status"] = ready
+        sleeps.append(looked)
+
+    sleeps: list[list[str]] = []
+    assert kube_apply.wait_all(cluster, [thing, space], time.monotonic() + 60, become_ready) == []
+    assert sleeps == [[paths[0]]] * 3 + [paths, [paths[1]]] and looks() == [paths[1]]
+
+
 # --- what goes away ---------------------------------------------------------------------------------------------------
 
 SPACE_KEY = Key("v1", "Namespace", "", "demo")
