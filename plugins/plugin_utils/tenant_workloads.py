@@ -141,7 +141,7 @@ def _deployment(space: str, one: Workload, version: str, image: str, resources: 
     if not one.image:  # of a user's own image nothing is known
         ready = {"httpGet": {"path": "/readyz", "port": "http"}}
         # Often while it starts, seldom after: every look costs its proxy and itself time.
-        container["startupProbe"] = ready | {"periodSeconds": 2, "failureThreshold": 120}
+        container["startupProbe"] = ready | {"periodSeconds": 1, "failureThreshold": 240}
         container["readinessProbe"] = ready | {"periodSeconds": 10}
         container["livenessProbe"] = {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 20}
         container["securityContext"] = secured | {"runAsUser": NOBODY, "runAsGroup": NOBODY}

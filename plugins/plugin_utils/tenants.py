@@ -216,6 +216,14 @@ def _deployment(tenant: Tenant, labels: Object, resources: Mapping[str, Any]) ->
         # Without a tag the API server would make the policy Always, which fails where images are sent.
         "imagePullPolicy": "IfNotPresent",
         "resources": dict(resources),
+        # As Istio's sidecars have one and its gateways have none: these are asked every 15 s only, the first time
+        # before they can be ready.
+        "startupProbe": {
+            "httpGet": {"path": "/healthz/ready", "port": 15021},
+            "periodSeconds": 1,
+            "timeoutSeconds": 3,
+            "failureThreshold": 600,
+        },
         "lifecycle": {"preStop": {"sleep": {"seconds": LINGER_SECONDS}}},
         "securityContext": {
             "allowPrivilegeEscalation": False,
