@@ -57,7 +57,11 @@ findings:
   elements: str
 """
 
+import subprocess
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.twinstack.core.plugins.module_utils import istio_gate
@@ -65,6 +69,68 @@ from ansible_collections.twinstack.core.plugins.module_utils import istio_gate
 POLL_SECONDS = 1.0
 # Characters of an answer that is not understood, enough to know it by.
 SAID = 300
+
+Answer = TypeVar("Answer")
+
+
+class NoAnswerError(Exception):
+    """istioctl did not answer, or not what it is known to."""
+
+
+class Istioctl:
+    """An istioctl that answers in JSON. What it logs, which it does on its standard output if not told, is let go."""
+
+    def __init__(self, program: str, kubeconfig: str) -> None:
+        self.command = [program, "--kubeconfig", kubeconfig, "--log_target", "stderr", "--output", "json"]
+
+    def ask(self, read: Callable[[str], Answer], *words: str) -> Answer:
+        """What read makes of the answer. Raises NoAnswerError."""
+        try:
+            done = subprocess.run([*self.command, *words], capture_output=True, text=True, check=False)
+        except OSError as error:
+            raise NoAnswerError(f"{self.command[0]}: found {error}, expected the program") from error
+        said = done.stdout.strip()
+        # An analysis with findings ends with a status of its own, and with them on its standard output.
+        if done.returncode and not said:
+            found = f"exit status {done.returncode}: {done.stderr.strip()}"
+            raise NoAnswerError(f"istioctl {' '.join(words)}: found {found}, expected an answer")
+        try:
+            return read(said)
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            text = f"istioctl {' '.join(words)}: found {said[:SAID]!r} ({error}), expected JSON as it is known to write"
+            raise NoAnswerError(text) from error
+
+
+def run(module: AnsibleModule) -> None:
+    """What the module does, wherever it runs."""
+    level, timeout = module.params["level"], module.params["timeout"]
+    istioctl = Istioctl(module.params["istioctl"], module.params["kubeconfig"])
+
+    def analysis(text: str) -> tuple[list[str], list[str]]:
+        return istio_gate.findings(text, level), istio_gate.notes(text)
+
+    wrong: list[str] = []
+    seen: list[str] = []
+    end = time.monotonic() + timeout
+    try:
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            for revision in module.params["revisions"]:
+                analyzed = beside.submit(istioctl.ask, analysis, "analyze", "--all-namespaces", "--revision", revision)
+                late = istioctl.ask(istio_gate.behind, "proxy-status", "--revision", revision)
+                while late and time.monotonic() < end:
+                    time.sleep(POLL_SECONDS)
+                    late = istioctl.ask(istio_gate.behind, "proxy-status", "--revision", revision)
+                findings, notes = analyzed.result()
+                wrong += [*findings, *(f"{line} after {timeout:.0f} s, expected SYNCED" for line in late)]
+                seen += notes
+    except NoAnswerError as error:
+        module.fail_json(msg=str(error))
+    if wrong:
+        hint = "istioctl analyze -A; istioctl proxy-status"
+        module.fail_json(msg="\n".join(["istioctl finds fault:", *(f"  {line}" for line in wrong), f"Try: {hint}"]))
+    for line in dict.fromkeys(seen):
+        module.warn(f"istioctl: {line}")
+    module.exit_json(changed=False, findings=seen)
 
 
 def main() -> None:
@@ -81,40 +147,7 @@ def main() -> None:
     )
     if module.check_mode:
         module.exit_json(changed=False, findings=[])
-    command = [module.params["istioctl"], "--kubeconfig", module.params["kubeconfig"]]
-
-    said = ""
-
-    def ask(*words: str) -> str:
-        nonlocal said
-        status, output, errors = module.run_command([*command, *words, "--output", "json"])
-        said = f"{words[0]}: found {output.strip()[:SAID]!r}"
-        # An analysis with findings ends with a status of its own, and with them on its standard output.
-        if status and not output.strip():
-            module.fail_json(msg=f"{' '.join(words)}: found exit status {status}: {errors.strip()}, expected an answer")
-        return output
-
-    wrong: list[str] = []
-    seen: list[str] = []
-    end = time.monotonic() + module.params["timeout"]
-    try:
-        for revision in module.params["revisions"]:
-            text = ask("analyze", "--all-namespaces", "--revision", revision)
-            wrong += istio_gate.findings(text, module.params["level"])
-            seen += istio_gate.notes(text)
-            late = istio_gate.behind(ask("proxy-status", "--revision", revision))
-            while late and time.monotonic() < end:
-                time.sleep(POLL_SECONDS)
-                late = istio_gate.behind(ask("proxy-status", "--revision", revision))
-            wrong += [f"{line} after {module.params['timeout']:.0f} s, expected SYNCED" for line in late]
-    except (ValueError, KeyError, AttributeError) as error:
-        module.fail_json(msg=f"istioctl {said}, expected JSON that it is known to write ({error})")
-    if wrong:
-        hint = "istioctl analyze -A; istioctl proxy-status"
-        module.fail_json(msg="\n".join(["istioctl finds fault:", *(f"  {line}" for line in wrong), f"Try: {hint}"]))
-    for line in dict.fromkeys(seen):
-        module.warn(f"istioctl: {line}")
-    module.exit_json(changed=False, findings=seen)
+    run(module)
 
 
 if __name__ == "__main__":

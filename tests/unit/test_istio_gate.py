@@ -65,13 +65,29 @@ def test_every_istiod_answers_with_a_document_of_its_own() -> None:
 def test_the_module_refuses_what_istioctl_finds(
     playbook: Callable[..., Run], tmp_path: Path, analysis: list[Any], state: str, words: str
 ) -> None:
-    (tmp_path / "analyze").write_text(json.dumps(analysis))
-    (tmp_path / "proxy-status").write_text(json.dumps(status(state)))
-    program = tmp_path / "istioctl"
-    program.write_text(f'#!/bin/sh\ncat "{tmp_path}/$3"\n')
-    program.chmod(0o755)
-    arguments = {"istioctl": str(program), "kubeconfig": "none", "revisions": ["stable"], "timeout": 0}
-    path = task_play(tmp_path, "twinstack.core.istio_gate", arguments, "found['findings']")
-    done = playbook("-i", "localhost,", path)
+    done = ask_module(playbook, tmp_path, json.dumps(analysis), json.dumps(status(state)))
     assert (done.code == 0) is (not words), done.output
     assert words in done.output
+
+
+def ask_module(playbook: Callable[..., Run], tmp_path: Path, analysis: str, proxies: str) -> Run:
+    """Run the module with an istioctl that answers so, and that logs on its standard output if it is not told."""
+    (tmp_path / "analyze").write_text(analysis)
+    (tmp_path / "proxy-status").write_text(proxies)
+    program = tmp_path / "istioctl"
+    program.write_text(
+        f"""#!/bin/sh
+case " $* " in *" --log_target stderr "*) ;; *) echo "2026-11-26T10:00:00Z error lost connection" ;; esac
+for word; do if [ -f "{tmp_path}/$word" ]; then cat "{tmp_path}/$word"; fi; done
+"""
+    )
+    program.chmod(0o755)
+    arguments = {"istioctl": str(program), "kubeconfig": "none", "revisions": ["stable"], "timeout": 0}
+    return playbook(
+        "-i", "localhost,", task_play(tmp_path, "twinstack.core.istio_gate", arguments, "found['findings']")
+    )
+
+
+def test_an_answer_that_is_not_understood_is_shown(playbook: Callable[..., Run], tmp_path: Path) -> None:
+    done = ask_module(playbook, tmp_path, "[]", "2026-11-26 no istiod")
+    assert done.code != 0 and "istioctl proxy-status --revision stable: found '2026-11-26 no istiod'" in done.output
