@@ -69,6 +69,24 @@ def test_a_namespace_that_asks_for_two_injections_is_refused(lab: Lab, as_before
     assert lab.kubectl("-n foo get pods -o name") == pods
 
 
+def test_what_the_gate_refused_is_refused_until_it_is_mended(lab: Lab, as_before: None) -> None:
+    """By a run that changes nothing, too; and once it has passed, nobody asks again."""
+    limit = {"namespace": "bar", "name": "own", "selector": {"app": "bar"}, "requests": 1000}
+    given = ("playbooks/tenants.yml", "-e", json.dumps({"rate_limit_limits": [limit]}))
+    lost = {"hosts": ["lost.example"], "gateways": ["no-such"], "http": [{"route": [{"destination": {"host": "bar"}}]}]}
+    kind = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService"}
+    make(lab, "bar", kind | {"metadata": {"name": "lost", "namespace": "bar"}, "spec": lost})
+    asked = "slowest: Refuse tenants that istioctl finds fault with"
+    try:
+        for _ in range(2):
+            assert "Error IST0101" in lab.play(*given, ok=False)
+    finally:
+        lab.kubectl("-n bar delete virtualservices.networking.istio.io lost")
+    output = lab.play(*given)
+    assert lab.changed(output) == {} and asked in output
+    assert asked not in lab.play(*given)
+
+
 def test_a_service_that_no_tenant_lists_has_releases_and_a_limit(lab: Lab, as_before: None, until: Until) -> None:
     route: dict[str, Any] = {"namespace": "bar", "service": "other", "versions": ["v0.0.1", "v0.0.2"]}
     route |= {"match": "prefix", "gateway": "gateway", "path": "/other"}
