@@ -282,7 +282,8 @@ def _everything_new(module: AnsibleModule, objects: list[kube_objects.Object], w
     keys = [kube_objects.key_of(item) for item in objects]
     module.warn(f"{why}; every object counts as new")
     diff = [kube_objects.difference(key, None, item) for key, item in zip(keys, objects, strict=True)]
-    module.exit_json(changed=bool(keys), objects=[str(key) for key in keys], pruned=[], diff=diff)
+    names = [str(key) for key in keys]
+    module.exit_json(changed=bool(keys), applied=time.time(), objects=names, pruned=[], diff=diff)
 
 
 def _failed(module: AnsibleModule, title: str, lines: list[str], hint: str, changed: bool) -> None:

@@ -33,8 +33,8 @@ options:
     default: 0
   since:
     description:
-      - When the change was made, in seconds of the epoch, from which O(seconds) are counted. A proxy that has become
-        ready since has said what it takes before. 0 is now.
+      - When the change was made, in seconds of the epoch, from which O(seconds) are counted. A proxy that
+        became ready after it has accepted its configuration. 0 is now.
     type: float
     default: 0
 attributes:
