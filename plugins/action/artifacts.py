@@ -10,8 +10,8 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.twinstack.core.plugins.module_utils import artifact_store
-from ansible_collections.twinstack.core.plugins.plugin_utils import bundle_index
+from ansible_collections.twinstack.core.plugins.module_utils.host import artifacts as artifact_store
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import index as bundle_index
 
 MODULE = "twinstack.core.artifacts"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.twinstack.core.plugins.plugin_utils import certificates
+from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import certificates
 
 
 class ActionModule(ActionBase):

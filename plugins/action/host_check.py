@@ -6,7 +6,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding, errors, summary
-from ansible_collections.twinstack.core.plugins.plugin_utils import host_rules
+from ansible_collections.twinstack.core.plugins.plugin_utils.preflight import rules as host_rules
 
 
 class ActionModule(ActionBase):

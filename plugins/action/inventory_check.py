@@ -8,7 +8,8 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.twinstack.core.plugins.module_utils.findings import errors, summary
-from ansible_collections.twinstack.core.plugins.plugin_utils import inventory_reader, inventory_rules
+from ansible_collections.twinstack.core.plugins.plugin_utils.inventory import reader
+from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules import cluster as inventory_rules
 
 
 class ActionModule(ActionBase):
@@ -24,7 +25,7 @@ class ActionModule(ActionBase):
         self.validate_argument_spec(argument_spec={})
         variables = task_vars or {}
         rules = inventory_rules.load_rules()
-        inventory = inventory_reader.read(
+        inventory = reader.read(
             hostvars=variables["hostvars"],
             groups=variables["groups"],
             templar=self._templar,

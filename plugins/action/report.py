@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.twinstack.core.plugins.plugin_utils import report_page
+from ansible_collections.twinstack.core.plugins.plugin_utils.report import page as report_page
 
 
 def phases(record: Path, seconds: float) -> list[dict[str, Any]]:

@@ -35,8 +35,8 @@ from typing import Any
 
 from ansible import context
 from ansible.plugins.callback.default import CallbackModule as Default
-from ansible_collections.twinstack.core.plugins.plugin_utils import ssh_count
-from ansible_collections.twinstack.core.plugins.plugin_utils.run_record import RunRecord, phase_line, role_line
+from ansible_collections.twinstack.core.plugins.plugin_utils.run import ssh_count
+from ansible_collections.twinstack.core.plugins.plugin_utils.run.record import RunRecord, phase_line, role_line
 
 KEPT_RUNS = 20  # older ones are removed
 REPORT = "twinstack.core.report"  # what its task returns as summary is shown at the run's end

@@ -1,4 +1,4 @@
-"""Filters over one cluster's settings: thin doors to plugin_utils/cluster.py."""
+"""Filters over one cluster's settings: thin doors to plugin_utils/manifests/cluster.py."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 from ansible.errors import AnsibleFilterError
 from ansible.parsing.yaml.dumper import AnsibleDumper
-from ansible_collections.twinstack.core.plugins.plugin_utils import bundle_index
-from ansible_collections.twinstack.core.plugins.plugin_utils import cluster as model
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import index as bundle_index
+from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import cluster as model
 
 
 def _parsed(settings: Mapping[str, Any]) -> model.Cluster:

@@ -1,11 +1,12 @@
-"""Filters of the comparison of three ways to dual stack: thin doors to plugin_utils/comparison.py."""
+"""Filters of the comparison of three ways to dual stack: thin doors to plugin_utils/report/comparison.py."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.twinstack.core.plugins.plugin_utils import comparison, observability
+from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import observability
+from ansible_collections.twinstack.core.plugins.plugin_utils.report import comparison
 
 
 def compared_objects(

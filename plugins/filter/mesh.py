@@ -1,4 +1,4 @@
-"""Filters over the mesh's settings: thin doors to plugin_utils/mesh.py."""
+"""Filters over the mesh's settings: thin doors to plugin_utils/manifests/istio.py."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.twinstack.core.plugins.plugin_utils import mesh as model
+from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import istio as model
 
 
 def _parsed(settings: Mapping[str, Any]) -> model.Mesh:

@@ -1,4 +1,4 @@
-"""Filters over the settings of Prometheus, Jaeger and Kiali: thin doors to plugin_utils/observability.py."""
+"""Filters over the settings of Prometheus, Jaeger and Kiali: thin doors to plugin_utils/manifests/observability.py."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.twinstack.core.plugins.plugin_utils import observability as model
+from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import observability as model
 
 
 def _objects(

@@ -1,11 +1,11 @@
-"""Filter reach: a thin door to plugin_utils/reach.py."""
+"""Filter reach: a thin door to plugin_utils/manifests/node_ping.py."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.twinstack.core.plugins.plugin_utils import reach as model
+from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import node_ping as model
 
 
 class FilterModule:

@@ -1,4 +1,4 @@
-"""Filters over the tenants of an inventory: thin doors to plugin_utils/tenants.py."""
+"""Filters over the tenants of an inventory: thin doors to plugin_utils/manifests/tenants.py."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.twinstack.core.plugins.plugin_utils import tenant_workloads
-from ansible_collections.twinstack.core.plugins.plugin_utils import tenants as model
+from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import tenant_workloads
+from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import tenants as model
 
 
 def tenant_objects(settings: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Filters over releases and limits: thin doors to plugin_utils/traffic.py and plugin_utils/tenant_workloads.py."""
+"""Filters over releases and limits: thin doors to manifests/traffic.py and manifests/tenant_workloads.py."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.twinstack.core.plugins.plugin_utils import tenant_workloads, traffic
+from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import tenant_workloads, traffic
 
 
 def canary_objects(items: Sequence[Mapping[str, Any]], domain: str) -> list[dict[str, Any]]:

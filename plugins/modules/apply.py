@@ -204,8 +204,9 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 MISSING = ""
 try:
-    from ansible_collections.twinstack.core.plugins.module_utils import kube_apply, kube_objects
-    from ansible_collections.twinstack.core.plugins.module_utils.kube_client import (
+    from ansible_collections.twinstack.core.plugins.module_utils.kube import apply as kube_apply
+    from ansible_collections.twinstack.core.plugins.module_utils.kube import objects as kube_objects
+    from ansible_collections.twinstack.core.plugins.module_utils.kube.client import (
         CONNECTION_ERRORS,
         Client,
         RefusedError,

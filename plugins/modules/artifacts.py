@@ -62,7 +62,7 @@ import tarfile
 import zlib
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.twinstack.core.plugins.module_utils import artifact_store
+from ansible_collections.twinstack.core.plugins.module_utils.host import artifacts as artifact_store
 
 
 def main() -> None:

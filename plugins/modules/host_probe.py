@@ -71,7 +71,8 @@ snapshot:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.twinstack.core.plugins.module_utils import host_probe, host_probe_snapshot
+from ansible_collections.twinstack.core.plugins.module_utils.host.probe import host as host_probe
+from ansible_collections.twinstack.core.plugins.module_utils.host.probe import snapshot as host_probe_snapshot
 
 
 def main() -> None:

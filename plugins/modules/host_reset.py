@@ -45,7 +45,8 @@ kept:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.twinstack.core.plugins.module_utils import host_record, host_reset
+from ansible_collections.twinstack.core.plugins.module_utils.host import record as host_record
+from ansible_collections.twinstack.core.plugins.module_utils.host import reset as host_reset
 
 
 def main() -> None:

@@ -135,7 +135,7 @@ steps:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.twinstack.core.plugins.module_utils import host_state
+from ansible_collections.twinstack.core.plugins.module_utils.host import state as host_state
 
 
 def main() -> None:

@@ -86,13 +86,11 @@ import os
 import shutil
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.twinstack.core.plugins.module_utils import (
-    artifact_store,
-    host_state,
-    image_content,
-    image_repair,
-    image_store,
-)
+from ansible_collections.twinstack.core.plugins.module_utils.host import artifacts as artifact_store
+from ansible_collections.twinstack.core.plugins.module_utils.host import state as host_state
+from ansible_collections.twinstack.core.plugins.module_utils.host.images import content as image_content
+from ansible_collections.twinstack.core.plugins.module_utils.host.images import repair
+from ansible_collections.twinstack.core.plugins.module_utils.host.images import store as image_store
 
 
 def main() -> None:
@@ -144,7 +142,7 @@ def main() -> None:
             shutil.move(archive, kept)
             os.chown(kept, 0, 0)
             if damaged:
-                image_repair.empty_store()
+                repair.empty_store()
             image_store.start_import(kept, group, module.params["files"])
             running = True
     except (image_store.ImageStoreError, host_state.HostStateError) as error:

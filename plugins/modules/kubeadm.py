@@ -76,7 +76,7 @@ import contextlib
 import difflib
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.twinstack.core.plugins.module_utils import kubeadm
+from ansible_collections.twinstack.core.plugins.module_utils.host import kubeadm
 
 
 def main() -> None:

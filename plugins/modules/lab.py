@@ -48,8 +48,8 @@ options:
     type: path
   balancer:
     description: >-
-      The program that shares processors among hosts (C(module_utils/lab_balance.py)); without it every host stays on
-      the one that it was started on.
+      The program that shares processors among hosts (C(module_utils/lab/cpu_balancer.py)); without it every host stays
+      on the one that it was started on.
     type: path
   client_key:
     description: Path of the controller's private key, made when it is missing.
@@ -97,7 +97,7 @@ import time
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.twinstack.core.plugins.module_utils import lab as engine
+from ansible_collections.twinstack.core.plugins.module_utils.lab import hosts as engine
 
 
 def main() -> None:

@@ -100,7 +100,8 @@ seconds:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.twinstack.core.plugins.module_utils import host_probe_network, peer_probe
+from ansible_collections.twinstack.core.plugins.module_utils.host import peer_probe
+from ansible_collections.twinstack.core.plugins.module_utils.host.probe import network as host_probe_network
 
 
 def main() -> None:

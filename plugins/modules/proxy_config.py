@@ -74,11 +74,11 @@ import time
 import traceback
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.twinstack.core.plugins.module_utils import proxy_config
+from ansible_collections.twinstack.core.plugins.module_utils.istio import proxy_config
 
 MISSING = ""
 try:
-    from ansible_collections.twinstack.core.plugins.module_utils.verify_cluster import Api
+    from ansible_collections.twinstack.core.plugins.module_utils.verify.cluster import Api
     from kubernetes.config import ConfigException
 except ImportError:
     MISSING = traceback.format_exc()

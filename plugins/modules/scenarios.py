@@ -107,13 +107,13 @@ failures:
 import traceback
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.twinstack.core.plugins.module_utils import scenario_model
+from ansible_collections.twinstack.core.plugins.module_utils.scenarios import model as scenario_model
 
 MISSING = ""
 try:
-    from ansible_collections.twinstack.core.plugins.module_utils import scenario_run
-    from ansible_collections.twinstack.core.plugins.module_utils.kube_client import CONNECTION_ERRORS, RefusedError
-    from ansible_collections.twinstack.core.plugins.module_utils.verify_cluster import API_ERRORS, reason
+    from ansible_collections.twinstack.core.plugins.module_utils.kube.client import CONNECTION_ERRORS, RefusedError
+    from ansible_collections.twinstack.core.plugins.module_utils.scenarios import run as scenario_run
+    from ansible_collections.twinstack.core.plugins.module_utils.verify.cluster import API_ERRORS, reason
     from kubernetes.config import ConfigException
 except ImportError:
     MISSING = traceback.format_exc()

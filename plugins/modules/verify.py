@@ -159,12 +159,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding
-from ansible_collections.twinstack.core.plugins.module_utils.verify_conclude import counts, first_failures
+from ansible_collections.twinstack.core.plugins.module_utils.verify.report import counts, first_failures
 
 MISSING = ""
 try:
-    from ansible_collections.twinstack.core.plugins.module_utils.verify_cluster import API_ERRORS, Api, reason
-    from ansible_collections.twinstack.core.plugins.module_utils.verify_run import Settings, verify
+    from ansible_collections.twinstack.core.plugins.module_utils.verify.cluster import API_ERRORS, Api, reason
+    from ansible_collections.twinstack.core.plugins.module_utils.verify.run import Settings, verify
     from kubernetes.config import ConfigException
 except ImportError:
     MISSING = traceback.format_exc()

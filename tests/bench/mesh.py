@@ -16,8 +16,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.twinstack.core.plugins.module_utils.fortio import Result, parse_result
-from ansible_collections.twinstack.core.plugins.plugin_utils import bundle_index
+from ansible_collections.twinstack.core.plugins.module_utils.scenarios.fortio import Result, parse_result
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import index as bundle_index
 
 REPO = Path(__file__).parent.parent.parent
 ARTIFACTS = REPO / "inventory" / "lab" / "artifacts"

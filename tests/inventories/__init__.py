@@ -15,8 +15,9 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
-from ansible_collections.twinstack.core.plugins.plugin_utils import inventory_reader, inventory_rules
-from ansible_collections.twinstack.core.plugins.plugin_utils.inventory_rules import Inventory
+from ansible_collections.twinstack.core.plugins.plugin_utils.inventory import reader
+from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules import cluster as inventory_rules
+from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules.cluster import Inventory
 
 HERE = Path(__file__).parent
 #: In a change: takes the key, or the whole file, away.
@@ -65,7 +66,7 @@ def load(folder: Path, command_line: Collection[str] = ()) -> Inventory:
     loader = DataLoader()
     inventory = InventoryManager(loader=loader, sources=[str(folder)])
     manager = VariableManager(loader=loader, inventory=inventory)
-    return inventory_reader.read(
+    return reader.read(
         hostvars=HostVars(inventory, manager, loader),
         groups=inventory.get_groups_dict(),
         templar=Templar(loader=loader),

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import yaml
-from ansible_collections.twinstack.core.plugins.module_utils.verify_model import ALL_GROUPS, GROUPS
+from ansible_collections.twinstack.core.plugins.module_utils.verify.model import ALL_GROUPS, GROUPS
 
 from tests.lab.conftest import ARTIFACTS, PLAYBOOK, REPO, Lab, environment, kill
 

@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
-from ansible_collections.twinstack.core.plugins.module_utils.verify_model import (
+from ansible_collections.twinstack.core.plugins.module_utils.verify.model import (
     MESH_GROUPS,
     SEEN_GROUPS,
     TENANT_GROUPS,
 )
-from ansible_collections.twinstack.core.plugins.plugin_utils import bundle_index
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import index as bundle_index
 
 from tests.lab.conftest import ARTIFACTS, Lab
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ansible_collections.twinstack.core.plugins.module_utils import host_probe_snapshot
+from ansible_collections.twinstack.core.plugins.module_utils.host.probe import snapshot
 
 from tests.lab.conftest import Lab
 
@@ -21,7 +21,7 @@ def test_reset_leaves_the_hosts_as_they_were(lab: Lab, tmp_path: Path) -> None:
     assert lab.before, "no picture of the bare hosts: test_1_first_run.py takes it"
     lab.play("playbooks/reset.yml", "-e", "reset_confirm=twinstack")
     after = lab.pictures(tmp_path)
-    found = {host: host_probe_snapshot.differences(lab.before[host], after[host]) for host in HOSTS}
+    found = {host: snapshot.differences(lab.before[host], after[host]) for host in HOSTS}
     assert found == {host: [] for host in HOSTS}, json.dumps(found, indent=1)
 
 

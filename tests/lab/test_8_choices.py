@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.twinstack.core.plugins.plugin_utils import certificates
+from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import certificates
 
 from tests.lab.conftest import REPO, Lab
 from tests.lab.test_4_mesh import broken, targets

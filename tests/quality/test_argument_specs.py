@@ -12,7 +12,7 @@ import jinja2.meta
 import jinja2.nodes
 import pytest
 import yaml
-from ansible_collections.twinstack.core.plugins.plugin_utils.role_options import WORDS
+from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.role_options import WORDS
 
 from tests.conftest import ROOT
 from tests.tools.variables import specification

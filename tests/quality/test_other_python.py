@@ -16,11 +16,11 @@ OTHER = ("3.14", "3.13", "3.12") if sys.version_info < (3, 12) else ("3.11",)
 #: What meets most of Ansible: inventories, templating, actions, modules, callback. The rest is plain Python.
 TESTS = (
     "tests/render",
-    "tests/unit/test_bad_inventories.py",
-    "tests/unit/test_host_artifacts.py",
-    "tests/unit/test_host_state.py",
-    "tests/unit/test_inventory_playbook.py",
-    "tests/unit/test_run_report.py",
+    "tests/unit/plugin_utils/inventory/test_bad_inventories.py",
+    "tests/unit/action/test_host_artifacts.py",
+    "tests/unit/module_utils/host/test_state.py",
+    "tests/unit/plugin_utils/inventory/test_playbook.py",
+    "tests/unit/callback/test_run_report.py",
 )
 
 

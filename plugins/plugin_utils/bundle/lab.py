@@ -1,11 +1,10 @@
-"""The lab's kernel and disk image as steps; how they are made is in plugin_utils/lab_kernel.py and lab_image.py."""
+"""The lab's kernel and disk image as steps; how they are made is in lab_kernel.py and lab_image.py."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from ansible_collections.twinstack.core.plugins.plugin_utils import lab_image, lab_kernel
-from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import debian
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import debian, lab_image, lab_kernel
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.images import contents
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.server_packages import BASELINE_PACKAGES
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import Bench, Made, Step

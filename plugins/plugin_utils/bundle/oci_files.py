@@ -1,6 +1,6 @@
 """How many regular files an image's layers make when they are unpacked over each other, and their summed size.
 
-Hosts compare with it what a power cut may have left of an image (module_utils/image_content.py).
+Hosts compare with it what a power cut may have left of an image (module_utils/host/images/content.py).
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Images in a host's containerd: what is there, importing, and what a power cut has damaged."""

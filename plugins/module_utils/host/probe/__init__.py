@@ -1,0 +1,1 @@
+"""What preflight reads of one host, without changing anything."""

@@ -1,0 +1,1 @@
+"""Istio at work: validation of its configuration, rejected configuration, revisions, what an uninstall leaves."""

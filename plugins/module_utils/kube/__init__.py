@@ -1,0 +1,1 @@
+"""The Kubernetes API: one client, objects, server-side apply, waiting."""

@@ -1,0 +1,358 @@
+"""Applying many objects: in waves, in parallel, with what changed, what failed, what is to be pruned and waited for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from ansible_collections.twinstack.core.plugins.module_utils.kube import node_ports
+from ansible_collections.twinstack.core.plugins.module_utils.kube import objects as kube_objects
+from ansible_collections.twinstack.core.plugins.module_utils.kube.client import (
+    CONNECTION_ERRORS,
+    RefusedError,
+    UnknownKindError,
+)
+from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import Key, Object
+
+AT_ONCE = 8  # requests in flight; the API server's own default for a client is higher
+POLL_SECONDS = 0.5
+RETRY_SECONDS = 1.0
+ALLOCATED = "port is already allocated"  # a node port that another Service is about to leave
+Answer = TypeVar("Answer")
+PASSING = (409, 429, 500, 503, 504)  # answers that another try may turn into a success
+
+
+class Cluster(Protocol):
+    """What this module needs of `kube_client.Client`."""
+
+    def get(self, key: Key) -> Object | None:
+        """The object, None when there is none."""
+
+    def apply(self, item: Object, key: Key, dry_run: bool, force: bool) -> Object:
+        """Server-side apply."""
+
+    def list(self, api_version: str, kind: str, selector: str = "") -> list[Object]:
+        """All objects of a kind."""
+
+    def delete(self, key: Key, dry_run: bool) -> None:
+        """Remove an object."""
+
+
+@dataclass
+class Outcome:
+    """What came of it. changed and pruned: names of objects; failures: lines of text.
+
+    late: what was not ready in time, so that nothing was applied of which pods come. going: pruned objects that go only
+    after what is in them.
+    """
+
+    changed: list[str] = field(default_factory=list)
+    pruned: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    late: list[str] = field(default_factory=list)
+    going: list[Key] = field(default_factory=list)
+    diff: list[dict[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _One:
+    key: Key
+    before: Object | None
+    after: Object | None
+    failure: str = ""
+
+
+def apply_all(
+    cluster: Cluster,
+    objects: Sequence[Object],
+    part: str,
+    dry_run: bool,
+    force: bool,
+    deadline: float,
+    before_workloads: Sequence[tuple[Key, str]] = (),
+) -> Outcome:
+    """Apply the objects, then remove what the part does not hold any more. Stops after the first wave that failed.
+
+    deadline: on time.monotonic()'s clock, for objects whose kind or namespace is not served yet. before_workloads: what
+    is waited for, as by ``wait_all``, when all is there but what pods come of.
+    """
+    wanted = [kube_objects.hashed(item) for item in kube_objects.labelled(objects, part)]
+    kinds, spaces = kube_objects.announced(wanted)
+    outcome = Outcome()
+    kept = None
+    try:
+        patience = time.monotonic() if dry_run else deadline
+        ports = _patiently(lambda: _port_clashes(cluster, wanted, part), patience)
+        outcome.failures += _patiently(lambda: _taken_namespaces(cluster, wanted), patience)
+        outcome.failures += ports.refusals
+    except (RefusedError, *CONNECTION_ERRORS) as error:
+        outcome.failures.append(f"namespaces and Services of the cluster could not be read: {error}")
+    if outcome.failures:
+        return outcome
+
+    def one(item: Object) -> _One:
+        late = item["kind"] == "Service" and node_ports.service_key(item) in ports.waiting
+        return _apply_one(cluster, item, dry_run, force, deadline, kinds, spaces, late)
+
+    if part:
+        try:
+            kept = _remember(cluster, wanted, part, dry_run)
+        except (RefusedError, *CONNECTION_ERRORS) as error:
+            outcome.failures.append(f"part {part}: what it holds could not be written down: {error}")
+            return outcome
+    for wave in kube_objects.waves(wanted):
+        if not dry_run and wave[0]["kind"] in kube_objects.WORKLOADS:
+            outcome.late += wait_all(cluster, before_workloads, deadline)
+            if outcome.late:
+                return outcome
+        if ports.waiting and any(item["kind"] == "Service" for item in wave):
+            _make_room(cluster, wave, ports, one, dry_run, outcome)
+            if outcome.failures:
+                return outcome
+        with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+            done = list(pool.map(one, [item for item in wave if not ports.moved(item)]))
+        for result in done:
+            _tell(result, outcome)
+        if outcome.failures:
+            return outcome
+        if not dry_run and wave[0]["kind"] == "CustomResourceDefinition":
+            outcome.failures += wait_all(cluster, [(kube_objects.key_of(item), "") for item in wave], deadline)
+            if outcome.failures:
+                return outcome
+    if part:
+        _prune(cluster, wanted, part, kept, dry_run, outcome)
+    return outcome
+
+
+def _patiently(ask: Callable[[], Answer], deadline: float) -> Answer:
+    """What is asked, once an answer comes that another try may turn into a success."""
+    while True:
+        try:
+            return ask()
+        except RefusedError as error:
+            if error.status not in PASSING or time.monotonic() > deadline:
+                raise
+        time.sleep(RETRY_SECONDS)
+
+
+def _taken_namespaces(cluster: Cluster, wanted: Sequence[Object]) -> list[str]:
+    """Namespaces that are somebody else's, or that another revision of the mesh would serve."""
+    spaces = {kube_objects.key_of(item): item for item in wanted if item["kind"] == "Namespace"}
+    there = {kube_objects.key_of(item): item for item in cluster.list("v1", "Namespace")} if spaces else {}
+    reasons = {key: kube_objects.foreign_namespace(there.get(key), item) for key, item in spaces.items()}
+    return [f"{key}: {reason}" for key, reason in reasons.items() if reason]
+
+
+def _port_clashes(cluster: Cluster, wanted: Sequence[Object], part: str) -> node_ports.Clashes:
+    """Node ports that others have; looked for only where a wanted Service names any."""
+    if not any(node_ports.node_ports(item) for item in wanted):
+        return node_ports.Clashes()
+    return node_ports.clashes(wanted, cluster.list("v1", "Service"), part)
+
+
+def _make_room(
+    cluster: Cluster,
+    wave: Sequence[Object],
+    ports: node_ports.Clashes,
+    one: Callable[[Object], _One],
+    dry_run: bool,
+    outcome: Outcome,
+) -> None:
+    """Free node ports that Services of the wave wait for: those of the part's own past go, others move first."""
+    for key in ports.leaving:
+        try:
+            before = cluster.get(key)
+            cluster.delete(key, dry_run)
+        except (RefusedError, *CONNECTION_ERRORS) as error:
+            outcome.failures.append(f"{key}: it could not be removed, and another one needs its node port: {error}")
+            return
+        outcome.pruned.append(str(key))
+        outcome.diff.append(kube_objects.difference(key, before, None))
+    moving = [item for item in wave if ports.moved(item)]
+    for item in sorted(moving, key=lambda item: ports.first.index(node_ports.service_key(item))):
+        _tell(one(item), outcome)
+
+
+def _tell(result: _One, outcome: Outcome) -> None:
+    """Write down what came of one object."""
+    if result.failure:
+        outcome.failures.append(f"{result.key}: {result.failure}")
+    elif result.after is not None and kube_objects.differs(result.before, result.after):
+        outcome.changed.append(str(result.key))
+        outcome.diff.append(kube_objects.difference(result.key, result.before, result.after))
+
+
+def _remember(cluster: Cluster, wanted: Sequence[Object], part: str, dry_run: bool) -> Object | None:
+    """Write down the kinds of what is to come, so that a run that dies forgets nothing; the record as it was before."""
+    now = {(item["apiVersion"], item["kind"]) for item in wanted}
+    place = kube_objects.key_of(kube_objects.kinds_record(part, now))
+    kept = cluster.get(place)
+    before = kube_objects.recorded_kinds(kept)
+    if not dry_run and not now <= before:
+        cluster.apply(kube_objects.kinds_record(part, now | before), place, dry_run=False, force=True)
+    return kept
+
+
+def _apply_one(
+    cluster: Cluster,
+    item: Object,
+    dry_run: bool,
+    force: bool,
+    deadline: float,
+    kinds: set[tuple[str, str]],
+    spaces: set[str],
+    late: bool,
+) -> _One:
+    """Apply one object; a passing refusal is tried again, in a dry run what is to come counts as there.
+
+    late: it waits for a node port that another Service leaves in the same run.
+    """
+    key = kube_objects.key_of(item)
+    ours = (key.api_version, key.kind) in kinds
+    before: Object | None = None
+    while True:
+        try:
+            before = cluster.get(key)
+            if kube_objects.stands(before, item):
+                return _One(key, before, before)
+            return _One(key, before, cluster.apply(item, key, dry_run, force))
+        except UnknownKindError:
+            if dry_run and ours:
+                return _One(key, None, item)
+            failure, passing = f"found no kind {key.kind} in {key.api_version}; expected the cluster to serve it", ours
+        except RefusedError as error:
+            if dry_run and error.status == 404 and key.namespace in spaces:
+                return _One(key, None, item)
+            waits = late and ALLOCATED in str(error)
+            if dry_run and waits:
+                return _One(key, before, item)
+            failure, passing = f"the API server refused it: {error}", error.status in PASSING or waits
+        except CONNECTION_ERRORS as error:
+            failure, passing = f"no answer of the API server: {error}", True
+        if dry_run or not passing or time.monotonic() > deadline:
+            return _One(key, None, None, failure)
+        time.sleep(RETRY_SECONDS)
+
+
+def _prune(
+    cluster: Cluster, wanted: Sequence[Object], part: str, kept: Object | None, dry_run: bool, outcome: Outcome
+) -> None:
+    """Remove what bears the part's label and is not wanted, of every kind that the part holds or once held."""
+    now = {(item["apiVersion"], item["kind"]) for item in wanted}
+    record = kube_objects.kinds_record(part, now)
+    place = kube_objects.key_of(record)
+    selector = f"{kube_objects.PART_LABEL}={part}"
+    before = kube_objects.recorded_kinds(kept)
+    try:
+        with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+            found = list(pool.map(lambda kind: cluster.list(kind[0], kind[1], selector), sorted(now | before)))
+    except (RefusedError, *CONNECTION_ERRORS) as error:
+        outcome.failures.append(f"part {part}: its objects could not be listed: {error}")
+        return
+    doomed = kube_objects.surplus([item for items in found for item in items], wanted)
+    spaces = {item["metadata"]["name"] for item in doomed if item["kind"] == "Namespace"}
+    for item in kube_objects.last_first(doomed):
+        key = kube_objects.key_of(item)
+        if str(key) in outcome.pruned:  # it made room before
+            continue
+        try:
+            if key.namespace not in spaces:  # else it goes with its namespace, whatever their number
+                cluster.delete(key, dry_run)
+        except (RefusedError, *CONNECTION_ERRORS) as error:
+            outcome.failures.append(f"{key}: it could not be removed: {error}")
+            continue
+        outcome.pruned.append(str(key))
+        if key.kind in kube_objects.FIRST_KINDS:
+            outcome.going.append(key)
+        outcome.diff.append(kube_objects.difference(key, item, None))
+    if dry_run or outcome.failures or (kept is not None and before == now):
+        return
+    try:
+        if now:
+            cluster.apply(record, place, dry_run=False, force=True)
+        elif kept is not None:
+            cluster.delete(place, dry_run=False)
+    except (RefusedError, *CONNECTION_ERRORS) as error:
+        outcome.failures.append(f"{place}: it could not be written: {error}")
+
+
+def wait_all(
+    cluster: Cluster,
+    targets: Sequence[tuple[Key, str]],
+    deadline: float,
+    sleep: Callable[[float], None] = time.sleep,
+) -> list[str]:
+    """Wait until all targets are ready; what is not when time is up, as lines of text. At least one look at each.
+
+    targets: (key, condition); an empty name means every object of the kind, of which there must be one.
+    """
+
+    def reasons(target: tuple[Key, str]) -> list[str]:
+        try:
+            return _why_not(cluster, *target)
+        except (RefusedError, UnknownKindError, *CONNECTION_ERRORS) as error:
+            return [f"{target[0]}: {error}"]
+
+    waiting = list(targets)
+    while waiting:
+        # One after the other: none is done before the last, and asking for each all the time keeps the API server from
+        # what is waited for.
+        found = reasons(waiting[0])
+        if not found:
+            waiting.pop(0)
+        elif time.monotonic() > deadline:
+            return found + [line for target in waiting[1:] for line in reasons(target)]
+        else:
+            sleep(POLL_SECONDS)
+    return []
+
+
+def wait_gone(
+    cluster: Cluster, keys: Sequence[Key], deadline: float, sleep: Callable[[float], None] = time.sleep
+) -> list[str]:
+    """Wait until none of the objects is there any more; those that are when time is up, as lines of text."""
+    left = list(keys)
+    while True:
+        try:
+            left = [key for key in left if _there(cluster, key)]
+        except (RefusedError, *CONNECTION_ERRORS) as error:
+            if time.monotonic() > deadline:
+                return [f"{key}: {error}" for key in left]
+        if not left:
+            return []
+        if time.monotonic() > deadline:
+            return [f"{key}: found it still there, expected it to be gone" for key in left]
+        sleep(POLL_SECONDS)
+
+
+def _there(cluster: Cluster, key: Key) -> bool:
+    try:
+        return cluster.get(key) is not None
+    except UnknownKindError:
+        return False
+
+
+def _why_not(cluster: Cluster, key: Key, condition: str) -> list[str]:
+    if key.name:
+        reason = kube_objects.unready(cluster.get(key), condition)
+        return [f"{key}: {reason}"] if reason else []
+    items = cluster.list(key.api_version, key.kind)
+    if not items:
+        return [f"{key.kind}: none there"]
+    named = [(kube_objects.key_of(item), kube_objects.unready(item, condition)) for item in items]
+    return [f"{one}: {reason}" for one, reason in named if reason]
+
+
+def remove_namespace(cluster: Cluster, name: str, seconds: float) -> bool:
+    """Remove a namespace with all that is in it; whether it is gone in time."""
+    key = Key("v1", "Namespace", "", name)
+    cluster.delete(key, dry_run=False)
+    end = time.monotonic() + seconds
+    while cluster.get(key) is not None:
+        if time.monotonic() > end:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True

@@ -1,0 +1,1 @@
+"""Scenarios S1 to S7: model, objects, running them, and what telemetry must have recorded."""

@@ -1,0 +1,114 @@
+#!/usr/bin/python
+"""Removes what istiod made by itself."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: istio_purge
+short_description: Remove what Istio leaves in a cluster after its own objects are gone
+version_added: 0.1.0
+description:
+  - Removes the ConfigMaps with Istio's root certificate from all namespaces, and webhooks, roles and definitions of
+    kinds that are Istio's, whoever made them.
+  - Tells which pods still have a proxy. They serve on with what it was told last, until somebody makes them anew.
+options:
+  kubeconfig:
+    description: Kubeconfig of a user who may do everything in the cluster.
+    type: path
+    required: true
+  timeout:
+    description: Longest wait until all is gone, in seconds.
+    type: float
+    default: 60
+attributes:
+  check_mode:
+    description: Tells what would be removed.
+    support: full
+author:
+  - The Twinstack developers
+"""
+
+EXAMPLES = r"""
+- name: Remove what istiod made by itself
+  twinstack.core.istio_purge:
+    kubeconfig: ~/.kube/config
+"""
+
+RETURN = r"""
+removed:
+  description: Names of what was removed.
+  returned: success
+  type: list
+  elements: str
+meshed:
+  description: Pods that still have a proxy.
+  returned: success
+  type: list
+  elements: str
+"""
+
+import time
+import traceback
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+MISSING = ""
+try:
+    from ansible_collections.twinstack.core.plugins.module_utils.istio import leftovers
+    from ansible_collections.twinstack.core.plugins.module_utils.kube.client import (
+        CONNECTION_ERRORS,
+        Client,
+        RefusedError,
+    )
+    from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import Key, key_of
+    from kubernetes.config import ConfigException
+except ImportError:
+    MISSING = traceback.format_exc()
+
+POLL_SECONDS = 0.5
+
+
+def found(client: Client) -> list[Key]:
+    """All that is Istio's."""
+    return [
+        key_of(item)
+        for version, kind, selector in leftovers.KINDS
+        for item in client.list(version, kind, selector)
+        if leftovers.is_istios(item)
+    ]
+
+
+def main() -> None:
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "kubeconfig": {"type": "path", "required": True},
+            "timeout": {"type": "float", "default": 60},
+        },
+        supports_check_mode=True,
+    )
+    if MISSING:
+        module.fail_json(msg=missing_required_lib("kubernetes"), exception=MISSING)
+    kubeconfig = module.params["kubeconfig"]
+    if not Path(kubeconfig).is_file() and module.check_mode:
+        module.exit_json(changed=False, removed=[], meshed=[])
+    try:
+        client = Client(kubeconfig, None, "twinstack")
+        doomed = found(client)
+        for key in doomed:
+            client.delete(key, dry_run=module.check_mode)
+        end = time.monotonic() + module.params["timeout"]
+        while not module.check_mode and found(client):
+            if time.monotonic() > end:
+                left = ", ".join(str(key) for key in found(client))
+                module.fail_json(msg=f"found {left} still there, expected nothing of Istio's", changed=bool(doomed))
+            time.sleep(POLL_SECONDS)
+        meshed = leftovers.meshed(client.list("v1", "Pod"))
+    except (ConfigException, RefusedError, *CONNECTION_ERRORS) as error:
+        module.fail_json(msg=f"{kubeconfig}: found {error}, expected an answer of the API server")
+    module.exit_json(changed=bool(doomed), removed=[str(key) for key in doomed], meshed=meshed)
+
+
+if __name__ == "__main__":
+    main()

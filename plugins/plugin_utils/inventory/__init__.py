@@ -1,0 +1,1 @@
+"""The inventory: reading it, its files, and the rules that it must keep."""

@@ -1,0 +1,1 @@
+"""What an inventory may say, one file per topic."""

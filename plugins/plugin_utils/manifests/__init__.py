@@ -1,0 +1,1 @@
+"""Settings as typed data, and the documents and Kubernetes objects that follow from them."""

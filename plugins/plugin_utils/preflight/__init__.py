@@ -1,0 +1,1 @@
+"""Preflight: judging what was found on hosts."""

@@ -1,0 +1,1 @@
+"""SSH from the controller: host keys."""

@@ -1,0 +1,369 @@
+"""Batches for real: the shell, curl and the listener over both loopbacks; then the loop around them."""
+
+from __future__ import annotations
+
+import http.server
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.twinstack.core.plugins.module_utils.verify import run as verify_run
+from ansible_collections.twinstack.core.plugins.module_utils.verify.model import (
+    GROUPS,
+    SEEN_GROUPS,
+    Action,
+    Fetch,
+    Known,
+    Outside,
+    Probe,
+    Query,
+    Verdict,
+)
+from ansible_collections.twinstack.core.plugins.module_utils.verify.observe import observe
+from ansible_collections.twinstack.core.plugins.module_utils.verify.outside import listening, run_outside
+from ansible_collections.twinstack.core.plugins.module_utils.verify.parse import judge, parse_output
+from ansible_collections.twinstack.core.plugins.module_utils.verify.plan import plan
+from ansible_collections.twinstack.core.plugins.module_utils.verify.report import (
+    conclude,
+    counts,
+    first_failures,
+    next_command,
+)
+from ansible_collections.twinstack.core.plugins.module_utils.verify.run import (
+    endpoints_complete,
+    probe_all,
+    wait_for_agents,
+)
+from ansible_collections.twinstack.core.plugins.module_utils.verify.scope import Plan
+from ansible_collections.twinstack.core.plugins.module_utils.verify.script import SCRIPT, batch
+
+from tests.unit.module_utils.verify.samples import NAMESPACE, raw_cluster, sample_cluster
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Answers GET with the path and POST with what was sent."""
+
+    def do_GET(self) -> None:
+        self._answer(self.path.encode())
+
+    def do_POST(self) -> None:
+        self._answer(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def _answer(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing."""
+
+
+class Server6(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+
+
+@pytest.fixture(scope="module")
+def ports() -> Iterator[dict[str, int]]:
+    """A server per family on the loopback."""
+    servers = {
+        "IPv4": http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler),
+        "IPv6": Server6(("::1", 0), Handler),
+    }
+    for server in servers.values():
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield {family: server.server_port for family, server in servers.items()}
+    for server in servers.values():
+        server.shutdown()
+        server.server_close()
+
+
+def run(actions: dict[int, Action]) -> dict[int, Verdict]:
+    output = parse_output(run_outside((), batch(actions), 30))
+    return {key: judge(key, action, output) for key, action in actions.items()}
+
+
+def test_one_batch_proves_many_things_in_both_families(ports: dict[str, int]) -> None:
+    ipv4, ipv6 = f"http://127.0.0.1:{ports['IPv4']}", f"http://[::1]:{ports['IPv6']}"
+    verdicts = run(
+        {
+            0: Fetch(f"{ipv4}/a", bodies=frozenset({"/a"})),
+            1: Fetch(f"{ipv6}/b", bodies=frozenset({"/b"})),
+            2: Fetch(f"{ipv6}/c", bodies=frozenset({"/d"})),
+            3: Fetch(f"{ipv4}/echo", large=True),
+            4: Fetch(f"{ipv6}/echo", large=True),
+            5: Fetch(f"http://kubernetes.default.svc:1{ports['IPv6']}"[:-1], connect_to=f"[::1]:{ports['IPv6']}"),
+            6: Fetch(f"http://localhost:{ports['IPv6']}/e", "IPv6", frozenset({"/e"})),
+        }
+    )
+    assert {key: verdict.ok for key, verdict in verdicts.items()} == {
+        0: True,
+        1: True,
+        2: False,
+        3: True,
+        4: True,
+        5: True,
+        6: True,
+    }, verdicts
+    assert verdicts[2].detail == "found answer '/c', expected /d"
+    assert verdicts[0].milliseconds is not None
+
+
+def test_a_closed_port_fails_alone(ports: dict[str, int]) -> None:
+    with socket.socket(socket.AF_INET6) as unused:
+        unused.bind(("::1", 0))
+        closed = unused.getsockname()[1]
+        verdicts = run({0: Fetch(f"http://[::1]:{closed}/"), 1: Fetch(f"http://[::1]:{ports['IPv6']}/")})
+    assert verdicts[0].detail.startswith("curl 7:")
+    assert verdicts[1].ok
+
+
+def test_many_requests_come_back_each_to_its_own_number(ports: dict[str, int]) -> None:
+    actions: dict[int, Action] = {
+        number: Fetch(f"http://[::1]:{ports['IPv6']}/{number}", bodies=frozenset({f"/{number}"}))
+        for number in range(200)
+    }
+    assert [key for key, verdict in run(actions).items() if not verdict.ok] == []
+
+
+def test_a_token_reaches_only_its_own_request() -> None:
+    text = batch({0: Fetch("https://[::1]:1/", token=True), 1: Fetch("http://[::1]:1/")})
+    assert text.count("Authorization") == 1
+    assert text.partition("C next")[0].count("@TOKEN@") == 1
+
+
+def test_the_script_is_plain_sh() -> None:
+    subprocess.run(["sh", "-n", "-c", SCRIPT], check=True)
+
+
+def test_questions_without_server_go_to_the_resolvers_of_the_pod() -> None:
+    assert "Q 3 resolv.conf AAAA a.b.\n" in batch({3: Query("", "AAAA", "a.b.", frozenset())})
+
+
+@pytest.mark.parametrize(("address", "url", "seen"), [("127.0.0.1", "127.0.0.1", "127.0.0.1"), ("::1", "[::1]", "::1")])
+def test_the_listener_tells_the_source_in_both_families(address: str, url: str, seen: str) -> None:
+    with listening((), {"IPv4": "127.0.0.1", "IPv6": "::1"}) as outside:
+        action = Fetch(f"http://{url}:{outside.port}/", bodies=frozenset({seen}), source=True)
+        assert run({0: action})[0].ok
+    assert not run({0: action})[0].ok, "the listener is still there"
+
+
+def test_a_listener_that_cannot_start_says_why() -> None:
+    with pytest.raises(OSError, match="did not start"), listening(("sh", "-c", "echo no >&2; exit 1"), {"IPv4": "::"}):
+        pass
+
+
+def test_a_failing_prefix_is_told() -> None:
+    with pytest.raises(OSError, match="exit status 3: nope"):
+        run_outside(("sh", "-c", "echo nope >&2; exit 3"), batch({}), 5)
+
+
+# --- the loop -------------------------------------------------------------------------------------------------
+
+
+def small_plan(ports: dict[str, int]) -> Plan:
+    return Plan(
+        (
+            probe("host-host", "host/a", Fetch(f"http://127.0.0.1:{ports['IPv4']}/")),
+            probe("cluster-ip", "host/a", Fetch(f"http://[::1]:{ports['IPv6']}/")),
+            probe("addresses", "", Known(False, "gone")),
+        ),
+        (),
+    )
+
+
+def probe(group: str, runner: str, action: Action) -> Probe:
+    return Probe(group, group, group, "IPv4", "a", "b", runner, action)
+
+
+def test_services_are_probed_after_the_rest_and_failures_again(
+    ports: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify_run, "AGAIN_SECONDS", 0.0)
+    batches = []
+
+    def late_service(runner: str, text: str) -> str:
+        batches.append(text)
+        if len(batches) == 2:
+            raise OSError("connection refused")
+        return run_outside((), text, 30)
+
+    verdicts = probe_all(small_plan(ports), late_service, 2)
+    assert {name: verdict.ok for name, verdict in verdicts.items()} == {
+        "host-host": True,
+        "cluster-ip": True,
+        "addresses": False,
+    }
+    assert len(batches) == 3, "what passed is not probed again, what cannot change neither"
+
+
+@pytest.mark.parametrize("group", SEEN_GROUPS)
+def test_traffic_is_sent_again_only_while_it_is_to_be_seen(
+    ports: dict[str, int], monkeypatch: pytest.MonkeyPatch, group: str
+) -> None:
+    """What is counted, traced or drawn may have been missed the first time; other groups need no traffic."""
+    monkeypatch.setattr(verify_run, "AGAIN_SECONDS", 0.0)
+    groups = (group, "cluster-ip", verify_run.TRAFFIC_GROUP, "host-host")
+    todo = Plan(tuple(probe(name, name, Fetch(f"http://[::1]:{ports['IPv6']}/")) for name in groups), ())
+
+    def counted(failing: dict[str, int]) -> tuple[list[int], str]:
+        """How often each group was probed when some fail at first, and which one came last the first time."""
+        ran: list[str] = []
+
+        def execute(runner: str, text: str) -> str:
+            ran.append(runner)
+            if ran.count(runner) <= failing.get(runner, 0):
+                raise OSError("nothing yet")
+            return run_outside((), text, 30)
+
+        assert all(verdict.ok for verdict in probe_all(todo, execute, 30).values())
+        return [ran.count(name) for name in groups], ran[3]
+
+    assert counted({group: 3, "cluster-ip": 1}) == ([4, 2, 4, 1], group)
+    assert counted({"cluster-ip": 2}) == ([1, 3, 1, 1], group)
+
+
+def test_a_runner_that_cannot_be_reached_fails_its_probes(ports: dict[str, int]) -> None:
+    def refuse(runner: str, text: str) -> str:
+        raise OSError("exec refused: container not found")
+
+    verdict = probe_all(small_plan(ports), refuse, 0)["host-host"]
+    assert verdict == Verdict(False, "could not run in host/a: exec refused: container not found")
+
+
+def test_a_cut_off_answer_fails_its_probes(ports: dict[str, int]) -> None:
+    verdict = probe_all(small_plan(ports), lambda runner, text: "curl:0\t200", 0)["host-host"]
+    assert "cut off" in verdict.detail
+
+
+def test_endpoints_are_waited_for() -> None:
+    assert endpoints_complete(sample_cluster(), NAMESPACE)
+    raw = raw_cluster()
+    raw["slices"][-1]["endpoints"].pop()
+    raw["slices"][-3]["endpoints"].pop()
+    assert not endpoints_complete(observe(raw), NAMESPACE)
+
+
+def test_only_ready_nodes_are_waited_for() -> None:
+    raw = raw_cluster()
+    raw["nodes"][2]["status"]["conditions"] = [{"type": "Ready", "status": "Unknown"}]
+    for pod in raw["pods"]:
+        if pod["spec"]["nodeName"] == "worker2":
+            pod["status"] = {"phase": "Pending"}
+    for piece in raw["slices"]:
+        piece["endpoints"] = [entry for entry in piece["endpoints"] if ".3." not in entry["addresses"][0]]
+    looks = []
+
+    def look() -> Any:
+        looks.append(1)
+        return observe(raw)
+
+    cluster = wait_for_agents(look, NAMESPACE, 30)
+    assert len(looks) == 1
+    assert not cluster.agents["pod/worker2"].running
+
+
+def test_while_the_hint_says_no_there_is_hardly_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong hint only delays: when time is up, or now and then, the cluster itself is asked."""
+    asked: list[str] = []
+
+    def hint() -> bool:
+        asked.append("hint")
+        return len(asked) > 3
+
+    def look() -> Any:
+        asked.append("look")
+        return sample_cluster()
+
+    wait_for_agents(look, NAMESPACE, 30, hint)
+    assert asked == ["hint"] * 4 + ["look"]
+    asked.clear()
+    monkeypatch.setattr(verify_run, "LOOK_SECONDS", 0.5)
+    assert wait_for_agents(look, NAMESPACE, 30, lambda: False).agents
+    assert asked == ["look"]
+    asked.clear()
+    assert wait_for_agents(look, NAMESPACE, 0, lambda: False).agents
+    assert asked == ["look"]
+
+
+# --- the report -----------------------------------------------------------------------------------------------
+
+
+def report_of(**broken: Verdict) -> dict[str, Any]:
+    todo = plan(sample_cluster(), NAMESPACE, 18080, "", Outside())
+    verdicts = {item.id: Verdict(True, "fine", 1.0) for item in todo.probes}
+    verdicts.update({name.replace("__", "/").replace("_", "-"): verdict for name, verdict in broken.items()})
+    assert set(verdicts) == {item.id for item in todo.probes}
+    return conclude(todo, verdicts, sample_cluster(), "2026-11-24T06:00:00+00:00", 9.96)
+
+
+def test_a_green_report() -> None:
+    report = report_of()
+    assert (report["schema"], report["ok"], report["seconds"]) == (1, True, 10.0)
+    assert report["settings"] == {
+        "primary_family": "ipv4",
+        "proxy_mode": "ipvs",
+        "encapsulation": "VXLANCrossSubnet",
+        "pod_cidrs": ["10.244.0.0/16", "fd66:244::/56"],
+        "service_cidrs": ["10.96.0.0/16", "fd66:96::/112"],
+    }
+    assert report["nodes"][0] == {"name": "cp1", "roles": ["control_plane"], "ipv4": "10.66.0.11", "ipv6": "fd66::11"}
+    assert report["versions"]["containerd"] == "2.4.2"
+    assert {entry["next"] for entry in report["probes"]} == {""}
+    assert counts(report["probes"])["IPv6"]["failed"] == 0
+
+
+def test_a_red_report_names_the_next_command() -> None:
+    report = report_of(host_host__IPv6__cp1__worker1=Verdict(False, "curl 28: timed out"))
+    assert report["ok"] is False
+    assert first_failures(report["probes"]) == [
+        "host-host/IPv6/cp1/worker1: curl 28: timed out. Try: on cp1: ip -6 route get fd66::12; ping -6 -c 3 fd66::12"
+    ]
+    assert counts(report["probes"]) == {
+        family: {"passed": counts(report_of()["probes"])[family]["passed"] - failed, "failed": failed}
+        for family, failed in (("IPv4", 0), ("IPv6", 1))
+    }
+
+
+def test_what_could_not_be_tried_is_skipped_once_not_failed() -> None:
+    no_ping = Verdict(False, "no ping", skip=True)
+    report = report_of(
+        **{
+            "large_packet__IPv4__cp1__worker1__pod_ping": no_ping,
+            "large_packet__IPv6__cp1__worker1__pod_ping": no_ping,
+        }
+    )
+    assert report["ok"] is True
+    assert {"group": "large-packet", "reason": "pod-ping: no ping"} in report["skipped"]
+    assert len([item for item in report["skipped"] if item["group"] == "large-packet"]) == 1
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_group_has_a_next_command_in_the_right_family(group: str) -> None:
+    todo = plan(sample_cluster(), NAMESPACE, 18080, "", Outside())
+    for item in todo.probes:
+        if item.group != group:
+            continue
+        verdicts = {other.id: Verdict(True, "fine") for other in todo.probes}
+        verdicts[item.id] = Verdict(False, "found source address 'x'" if group == "egress" else "broken")
+        report = conclude(todo, verdicts, replace(sample_cluster(), name="x"), "", 0)
+        entry = next(entry for entry in report["probes"] if entry["id"] == item.id)
+        other = {"IPv4": "ip -6", "IPv6": "ip -4"}[item.family]
+        assert entry["next"] and other not in entry["next"]
+
+
+@pytest.mark.parametrize(
+    ("why", "command"),
+    [
+        ("not tried: pod/cp1 does not run: Pending", "spec.nodeName=cp1; on cp1: journalctl"),
+        ("not tried: node cp1 has no IPv6 address", "kubectl get node cp1 "),
+        ("not tried: Service kube-system/kube-dns has no IPv6 address", "service kube-dns"),
+        ("not tried: no pod has an IPv6 address", "ippools"),
+    ],
+)
+def test_what_was_not_tried_points_at_what_is_missing(why: str, command: str) -> None:
+    assert command in next_command(probe("dns", "pod/cp1", Known(False, why)), Verdict(False, why))

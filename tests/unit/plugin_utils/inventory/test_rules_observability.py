@@ -1,0 +1,50 @@
+"""Sizes and times as Prometheus and Kubernetes read them, and settings that are unusual but right."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.retention import retention_bytes
+from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules.observability import (
+    check_observability,
+    is_duration,
+    quantity_bytes,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("512MB", 512 * 1024**2), ("4GiB", 4 * 1024**3), ("100B", 100), ("4G", None), ("4.5GB", None), ("", None)],
+)
+def test_prometheus_counts_sizes_in_powers_of_1024(text: str, size: int | None) -> None:
+    assert retention_bytes(text) == size
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("1.5Gi", 3 * 1024**3 // 2), ("5G", 5 * 10**9), ("9k", 9000), ("70", 70), ("5GB", None), ("-1Gi", None)],
+)
+def test_kubernetes_has_binary_and_decimal_sizes(text: str, size: int | None) -> None:
+    assert quantity_bytes(text) == size
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [("1w2d", True), ("500ms", True), ("1h30m", True), ("0s", False), ("1m1h", False), ("15", False), ("", False)],
+)
+def test_a_duration_has_its_units_in_order(text: str, right: bool) -> None:
+    assert is_duration(text) is right
+
+
+def test_what_is_unusual_but_right_is_not_refused() -> None:
+    settings = {
+        "istio_trace_sampling_percent": 0,
+        "prometheus_retention_time": "1y6w",
+        "prometheus_scrape_interval": "500ms",
+        "prometheus_retention_size": "100MB",
+        "prometheus_storage_size": "105M",
+        "prometheus_storage_path": "/srv/metrics",
+        "prometheus_watched_services": {"a.b": 65535},
+        "jaeger_retention": "1h30m",
+    }
+    assert list(check_observability(settings, {}, lambda name: name)) == []
+    assert list(check_observability(settings | {"istio_trace_sampling_percent": 100.0}, {}, lambda name: name)) == []
