@@ -7,7 +7,7 @@ export MOLECULE_GLOB := tests/molecule/*/molecule.yml
 
 lab:
 	requirements/install.sh
-	.venv/bin/ansible-playbook -i inventory/lab playbooks/lab.yml
+	.venv/bin/ansible-playbook -i inventory/lab playbooks/lab/site.yml
 
 test:
 	requirements/install.sh
@@ -30,7 +30,7 @@ bench:
 	.venv/bin/python tests/bench/bench.py
 
 lab-down:
-	.venv/bin/ansible-playbook -i inventory/lab playbooks/lab_down.yml
+	.venv/bin/ansible-playbook -i inventory/lab playbooks/lab/down.yml
 
 clean:
-	.venv/bin/ansible-playbook -i inventory/lab playbooks/lab_clean.yml
+	.venv/bin/ansible-playbook -i inventory/lab playbooks/lab/destroy.yml

@@ -14,7 +14,7 @@ def canary_objects(items: Sequence[Mapping[str, Any]], domain: str) -> list[dict
     try:
         return traffic.canary_objects([traffic.parse_canary(item) for item in items], domain)
     except (KeyError, ValueError) as error:
-        raise AnsibleFilterError(f"canary_routes: found no {error}, expected it") from error
+        raise AnsibleFilterError(f"tenants_canary_routes: found no {error}, expected it") from error
 
 
 def rate_limit_objects(items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -22,7 +22,7 @@ def rate_limit_objects(items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any
     try:
         return traffic.rate_limit_objects([traffic.parse_limit(item) for item in items])
     except (KeyError, ValueError) as error:
-        raise AnsibleFilterError(f"rate_limit_limits: found no {error}, expected it") from error
+        raise AnsibleFilterError(f"tenants_rate_limits: found no {error}, expected it") from error
 
 
 class FilterModule:

@@ -164,7 +164,9 @@ def start(client: Client, params: dict[str, Any]) -> None:
     if wrong:
         wanted = " or ".join(str(code) for code in params["codes"])
         told = f"nothing was begun: expected HTTP {wanted}: {'; '.join(wrong)}{given_up(client, space)}"
-        hint = "a path that every gateway answers: mesh_switch_path. Until then new pods are of the revision named now"
+        hint = (
+            "a path that every gateway answers: istio_upgrade_path. Until then new pods are of the revision named now"
+        )
         raise LoadError(told, hint)
     for target in targets:
         get(client, f"{root}{fortio.REST}/run", fortio.run_query(target))

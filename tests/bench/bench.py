@@ -101,8 +101,8 @@ def main() -> None:
     """Run everything in order and print the figures."""
     figures: dict[str, Any] = {"machine": machine()}
     play("playbooks/bundle.yml")
-    play("playbooks/lab_clean.yml")
-    seconds, _record = play("playbooks/lab_up.yml")
+    play("playbooks/lab/destroy.yml")
+    seconds, _record = play("playbooks/lab/up.yml")
     figures["lab_up_seconds"] = round(seconds, 1)
     boot = json.loads((ARTIFACTS / "lab.json").read_text())
     figures["lab_boot_to_ssh_seconds"] = boot["seconds_to_ssh"]

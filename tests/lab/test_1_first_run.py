@@ -68,7 +68,7 @@ def test_the_second_run_changes_nothing_and_asks_little(lab: Lab) -> None:
 
 
 def test_make_lab_again_changes_nothing_and_ends_with_the_summary(lab: Lab) -> None:
-    output = lab.play("playbooks/lab.yml")
+    output = lab.play("playbooks/lab/site.yml")
     assert lab.changed(output) == {}
     last = output.rpartition("PLAY RECAP")[2]
     assert re.search(r"^pod-pod +9/9 +9/9$", last, re.MULTILINE)

@@ -26,14 +26,14 @@ def test_what_hosts_unpacked_is_what_the_bundle_says(lab: Lab) -> None:
 
 
 def test_one_host_loses_power(lab: Lab) -> None:
-    lab.play("playbooks/lab_power_off.yml", "-e", "lab_host=worker1")
-    lab.play("playbooks/lab_boot.yml", "-e", "lab_host=worker1")
-    lab.play("playbooks/lab.yml")
+    lab.play("playbooks/lab/host_power_off.yml", "-e", "lab_host=worker1")
+    lab.play("playbooks/lab/host_boot.yml", "-e", "lab_host=worker1")
+    lab.play("playbooks/lab/site.yml")
     assert lab.failed() == []
 
 
 def test_all_hosts_lose_power(lab: Lab) -> None:
     for host in ("cp1", "worker1", "worker2"):
-        lab.play("playbooks/lab_power_off.yml", "-e", f"lab_host={host}")
-    lab.play("playbooks/lab.yml")
+        lab.play("playbooks/lab/host_power_off.yml", "-e", f"lab_host={host}")
+    lab.play("playbooks/lab/site.yml")
     assert lab.failed() == []

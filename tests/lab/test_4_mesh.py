@@ -80,7 +80,7 @@ def proxies(lab: Lab, space: str) -> set[str]:
 
 
 def test_a_run_adds_the_mesh_and_proves_it(lab: Lab) -> None:
-    lab.play("playbooks/lab.yml", timeout=1800)
+    lab.play("playbooks/lab/site.yml", timeout=1800)
     assert lab.failed() == []
     assert lab.report()["skipped"] == []
     assert {probe["group"] for probe in lab.report()["probes"]} >= {*MESH_GROUPS, *TENANT_GROUPS, *SEEN_GROUPS}
@@ -103,7 +103,7 @@ def test_a_configuration_that_proxies_refuse_fails_the_run_and_raises_an_alert(
     """istiod takes it, Envoy does not: the old configuration stays and everything would look well."""
     config = {"meshConfig": {"accessLogFile": "/dev/stdout", "accessLogFormat": "%NO_SUCH_WORD%\n"}}
     revisions = [{"name": "stable", "default": True, "settings": config}]
-    given = {"istio_revisions": revisions, "istio_reject_seconds": 20}
+    given = {"istio_revisions": revisions, "istio_rejected_config_seconds": 20}
     assert "ConfigurationRejected" not in lab.alerts()
     try:
         output = lab.play("playbooks/mesh.yml", "-e", json.dumps(given), ok=False)
@@ -229,15 +229,15 @@ def test_tenants_move_between_revisions_and_back_without_losing_a_request(lab: L
             ("stable", "docker.io/istio/proxyv2"),
         ):
             tenants = [{"name": "foo", "http_port": 30080, "https_port": 30443, "revision": revision}, BAR]
-            given = revisions | {"twinstack_tenants": tenants, "mesh_switch_path": "/hostname", "scenarios_run": []}
-            output = lab.play("playbooks/mesh_switch.yml", "-e", json.dumps(given), "-v")
+            given = revisions | {"twinstack_tenants": tenants, "istio_upgrade_path": "/hostname", "scenarios_run": []}
+            output = lab.play("playbooks/mesh/upgrade_tenants.yml", "-e", json.dumps(given), "-v")
             assert "Deployment foo/gateway" in output and "Deployment foo/web" in output
             assert proxies(lab, "foo") == {revision}
             assert proxies(lab, "bar") == {"stable"}
             running = lab.kubectl("-n foo get pods -o jsonpath='{.items[*].spec.containers[*].image}'")
             running += lab.kubectl("-n foo get pods -o jsonpath='{.items[*].spec.initContainers[*].image}'")
             assert image in running and ("site.example" in running) is (revision == "canary")
-        assert lab.changed(lab.play("playbooks/mesh_switch.yml", "-e", json.dumps(given))) == {}
+        assert lab.changed(lab.play("playbooks/mesh/upgrade_tenants.yml", "-e", json.dumps(given))) == {}
     finally:
         lab.play("playbooks/mesh.yml")
         lab.play("playbooks/tenants.yml")
@@ -248,16 +248,16 @@ def test_a_switch_that_cannot_succeed_moves_nothing(lab: Lab) -> None:
     """To a revision without a control plane; then with a path that nothing answers, so no loss could be told."""
     tenants = [{"name": "foo", "http_port": 30080, "https_port": 30443, "revision": "other"}, BAR]
     revisions = [{"name": "stable", "default": True}, {"name": "other"}]
-    given = {"istio_revisions": revisions, "twinstack_tenants": tenants, "mesh_switch_path": "/hostname"}
+    given = {"istio_revisions": revisions, "twinstack_tenants": tenants, "istio_upgrade_path": "/hostname"}
     given["scenarios_run"] = []
     lab.play("tests/lab/workload.yml")
     try:
-        output = lab.play("playbooks/mesh_switch.yml", "-e", json.dumps(given), ok=False)
+        output = lab.play("playbooks/mesh/upgrade_tenants.yml", "-e", json.dumps(given), ok=False)
         assert "Deployment istio-system/istiod-other: not there" in output
         assert "istio.io/rev=stable" in lab.kubectl("get namespace foo --show-labels"), "nothing was changed"
         lab.play("playbooks/mesh.yml", "-e", json.dumps(given))
         lab.kubectl("-n foo delete virtualservices.networking.istio.io web")
-        output = lab.play("playbooks/mesh_switch.yml", "-e", json.dumps(given), ok=False)
+        output = lab.play("playbooks/mesh/upgrade_tenants.yml", "-e", json.dumps(given), ok=False)
         assert "nothing was begun: expected HTTP 200" in output
         assert "twinstack-load" not in lab.kubectl("get namespaces -o name")
     finally:
@@ -273,7 +273,7 @@ def test_requests_go_on_while_every_istiod_is_killed(lab: Lab) -> None:
 
 def test_uninstalling_the_mesh_leaves_nothing_of_it(lab: Lab) -> None:
     lab.kubectl("delete namespace foo")  # with a workload that is not the tenant's own: the test's
-    lab.play("playbooks/mesh_remove.yml")
+    lab.play("playbooks/mesh/uninstall.yml")
     kinds = (
         "crd,validatingwebhookconfigurations,mutatingwebhookconfigurations,clusterroles,clusterrolebindings,namespaces"
     )
@@ -284,7 +284,7 @@ def test_uninstalling_the_mesh_leaves_nothing_of_it(lab: Lab) -> None:
         left = lab.shell(host, "cat /etc/cni/net.d/*; ls /etc/cni/net.d /opt/cni/bin; iptables-save; ip6tables-save")
         assert "istio" not in left.lower(), host
         assert "10-calico.conflist" in lab.shell(host, "ls /etc/cni/net.d"), host
-    assert lab.changed(lab.play("playbooks/mesh_remove.yml")) == {}
+    assert lab.changed(lab.play("playbooks/mesh/uninstall.yml")) == {}
     lab.mesh = False
     try:
         lab.play("playbooks/verify.yml")
@@ -295,9 +295,9 @@ def test_uninstalling_the_mesh_leaves_nothing_of_it(lab: Lab) -> None:
 
 def test_a_cold_boot_of_a_host_brings_its_pods_back_into_the_mesh(lab: Lab) -> None:
     lab.play("site.yml", "--skip-tags", "verify")
-    lab.play("playbooks/lab_power_off.yml", "-e", "lab_host=worker1")
-    lab.play("playbooks/lab_boot.yml", "-e", "lab_host=worker1")
-    lab.play("playbooks/lab.yml", timeout=1500)
+    lab.play("playbooks/lab/host_power_off.yml", "-e", "lab_host=worker1")
+    lab.play("playbooks/lab/host_boot.yml", "-e", "lab_host=worker1")
+    lab.play("playbooks/lab/site.yml", timeout=1500)
     assert lab.failed() == []
     for host in sorted(WORKERS):
         told = [line.split() for line in lab.shell(host, PROXIES_RULES).splitlines()]

@@ -28,14 +28,14 @@ def with_the_mesh(lab: Lab) -> Iterator[None]:
     """Runs of this module install the mesh and its tenants, unless they are there."""
     lab.mesh = True
     if SETTINGS not in os.environ:
-        lab.play("playbooks/lab.yml", timeout=1800)
+        lab.play("playbooks/lab/site.yml", timeout=1800)
     yield
     lab.mesh = False
 
 
 def wrong(lab: Lab, *names: str, ok: bool = False) -> dict[tuple[str, str], list[dict[str, Any]]]:
     """Steps that went otherwise, by scenario and family, of a run of these."""
-    lab.play("playbooks/demo.yml", "-e", json.dumps({"scenarios_run": list(names)}), ok=ok)
+    lab.play("playbooks/scenarios.yml", "-e", json.dumps({"scenarios_run": list(names)}), ok=ok)
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for result in lab.report()["scenarios"]:
         steps = [step for step in result["steps"] if not step["ok"]]
@@ -151,7 +151,7 @@ def test_everything_is_as_before(lab: Lab) -> None:
 
 
 def test_a_run_that_was_cut_off_in_a_scenario_is_repaired_by_the_next(lab: Lab, until: Callable[..., None]) -> None:
-    command = [str(PLAYBOOK), "-i", "inventory/lab", "playbooks/demo.yml", *lab.settings()]
+    command = [str(PLAYBOOK), "-i", "inventory/lab", "playbooks/scenarios.yml", *lab.settings()]
     with subprocess.Popen(
         command,
         cwd=REPO,
@@ -195,7 +195,7 @@ def test_a_third_tenant_comes_and_goes_with_all_that_is_its_own(lab: Lab) -> Non
             "scenarios_all": [{"id": "third", "title": "Third", "requests": asked}],
             "scenarios_run": ["third"],
         }
-        lab.play("playbooks/demo.yml", "-e", json.dumps(given))
+        lab.play("playbooks/scenarios.yml", "-e", json.dumps(given))
     finally:
         mend(lab)
     assert objects() == before

@@ -148,7 +148,7 @@ def test_prometheus_killed_in_the_middle_of_a_write_comes_back_with_its_data(lab
 
 
 def test_traces_on_disk_survive_a_restart_of_jaeger(lab: Lab, until: Until) -> None:
-    lab.play("playbooks/observability.yml", "-e", "jaeger_storage=badger")
+    lab.play("playbooks/observability.yml", "-e", "observability_jaeger_storage=badger")
     try:
         lab.play("playbooks/verify.yml")
         assert lab.failed() == []
@@ -164,7 +164,7 @@ def test_traces_on_disk_survive_a_restart_of_jaeger(lab: Lab, until: Until) -> N
 
 def test_the_whole_stack_is_within_its_memory_and_its_labels(lab: Lab, until: Until) -> None:
     """11 GB for three hosts with everything in them: what their kernels' processes have touched, at most."""
-    lab.play("playbooks/demo.yml", "-e", "scenarios_run=S3")
+    lab.play("playbooks/scenarios.yml", "-e", "scenarios_run=S3")
 
     def labels(metric: str) -> set[str]:
         return {name for item in lab.query(metric) for name in item["metric"]} - OF_TARGET - OF_GRPC

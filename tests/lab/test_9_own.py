@@ -72,7 +72,7 @@ def test_a_namespace_that_asks_for_two_injections_is_refused(lab: Lab, as_before
 def test_what_the_gate_refused_is_refused_until_it_is_mended(lab: Lab, as_before: None) -> None:
     """By a run that changes nothing, too; and once it has passed, nobody asks again."""
     limit = {"namespace": "bar", "name": "own", "selector": {"app": "bar"}, "requests": 1000}
-    given = ("playbooks/tenants.yml", "-e", json.dumps({"rate_limit_limits": [limit]}))
+    given = ("playbooks/tenants.yml", "-e", json.dumps({"tenants_rate_limits": [limit]}))
     lost = {"hosts": ["lost.example"], "gateways": ["no-such"], "http": [{"route": [{"destination": {"host": "bar"}}]}]}
     kind = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService"}
     make(lab, "bar", kind | {"metadata": {"name": "lost", "namespace": "bar"}, "spec": lost})
@@ -104,7 +104,11 @@ def test_a_service_that_no_tenant_lists_has_releases_and_a_limit(lab: Lab, as_be
     made["spec"]["ipFamilies"] = families[::-1]
     make(lab, "bar", made)
     try:
-        lab.play("playbooks/tenants.yml", "-e", json.dumps({"canary_routes": [route], "rate_limit_limits": [limit]}))
+        lab.play(
+            "playbooks/tenants.yml",
+            "-e",
+            json.dumps({"tenants_canary_routes": [route], "tenants_rate_limits": [limit]}),
+        )
         for family, url in urls.items():
             until(lambda url=url: version(url, "v0-0-2") == "v0.0.2", 30, f"the release in {family}")
             told = {value: version(url, value) for value in ("v0-0-2-beta", "v0-0-1", "beta-v0-0-2", "V0-0-2")}
@@ -173,15 +177,15 @@ def test_scenarios_prove_the_tenants_of_another_inventory(lab: Lab, as_before: N
 
     lab.play("playbooks/tenants.yml", inventory=folder)
     assert lab.changed(lab.play("playbooks/tenants.yml", inventory=folder)) == {}
-    lab.play("playbooks/demo.yml", "-e", "scenarios_run=lending", inventory=folder)
+    lab.play("playbooks/scenarios.yml", "-e", "scenarios_run=lending", inventory=folder)
     assert report() == {("lending", "IPv4"): True, ("lending", "IPv6"): True}
-    output = lab.play("playbooks/demo.yml", inventory=folder, ok=False)
+    output = lab.play("playbooks/scenarios.yml", inventory=folder, ok=False)
     assert report() == {
         (name, family): name == "lending" for name in ("lending", "wrong") for family in ("IPv4", "IPv6")
     }
     assert "v0.0.9" in output, "what was expected is on the screen"
     assert "Who lends what" in (folder / "artifacts/report.html").read_text()
-    unknown = lab.play("playbooks/demo.yml", "-e", "scenarios_run=S1,lending", inventory=folder, ok=False)
+    unknown = lab.play("playbooks/scenarios.yml", "-e", "scenarios_run=S1,lending", inventory=folder, ok=False)
     assert "S1: found no such scenario" in unknown.replace("\n", " ")
 
 
@@ -233,7 +237,7 @@ def test_a_pod_that_opted_out_is_named_where_tenants_move(lab: Lab, until: Until
     start(lab, "alone", meshed=False)
     try:
         until(lambda: ready(lab, "alone"), 60, "the pod")
-        output = lab.play("playbooks/mesh_switch.yml")
+        output = lab.play("playbooks/mesh/upgrade_tenants.yml")
         assert "foo: not in the mesh, and not moved: pods alone" in output.replace("\n", " ")
         assert lab.changed(output) == {}
     finally:

@@ -15,18 +15,18 @@ import yaml
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.role_options import WORDS
 
 from tests.conftest import ROOT
-from tests.tools.variables import specification
+from tests.tools import variables
 
 ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
 CONDITIONS = {"when", "that", "changed_when", "failed_when", "until"}
+#: Settings of the connection, which Ansible names.
+CONNECTION = {"ansible_pipelining"}
 #: What Ansible or the inventory's shape gives to every task.
 GIVEN = {
     "ansible_forks", "ansible_check_mode", "ansible_facts", "ansible_host", "ansible_play_hosts",
     "ansible_play_hosts_all", "groups", "hostvars", "inventory_dir", "inventory_hostname", "ipv4", "ipv6",
-    "item", "lookup", "now", "omit", "playbook_dir", "query", "range", "role_path",
+    "item", "lookup", "now", "omit", "playbook_dir", "query", "range", "role_path", "undef",
 }  # fmt: skip
-
-pytestmark = pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 
 
 def load(path: Path) -> Any:
@@ -35,11 +35,8 @@ def load(path: Path) -> Any:
 
 
 def options(role: Path) -> dict[str, Any]:
-    """The role's options; none when it has no specification."""
-    if not (role / "meta" / "argument_specs.yml").exists():
-        return {}
-    found: dict[str, Any] = specification(role).get("options", {})
-    return found
+    """The options of all entry points of the role; none when it has no specification."""
+    return variables.options(role) if (role / "meta" / "argument_specs.yml").exists() else {}
 
 
 def scope(role: Path) -> set[str]:
@@ -48,6 +45,33 @@ def scope(role: Path) -> set[str]:
     for dependency in load(role / "meta" / "main.yml").get("dependencies", []):
         names |= scope(ROOT / "roles" / dependency["role"].rsplit(".", 1)[-1])
     return names
+
+
+def outputs(role: Path) -> set[str]:
+    """Facts and computed variables that the role documents as its outputs for others: ``Sets the fact C(name)``."""
+    said = " ".join(text for point in variables.entry_points(role).values() for text in point.get("description", []))
+    sentences = re.findall(r"Sets the facts? (C\(.*?)(?:\. |\.?$)", said + " ")
+    return {name for sentence in sentences for name in re.findall(rf"C\(({role.name}_\w+)\)", sentence)}
+
+
+def results(role: Path) -> tuple[set[str], set[str]]:
+    """What the role's tasks register, and which facts they set."""
+    registered: set[str] = set()
+    facts: set[str] = set()
+
+    def walk(value: Any) -> None:
+        if isinstance(value, dict):
+            registered.update([value["register"]] if isinstance(value.get("register"), str) else [])
+            fact = value.get("ansible.builtin.set_fact")
+            facts.update(fact if isinstance(fact, dict) else ())
+            value = list(value.values())
+        if isinstance(value, list):
+            for one in value:
+                walk(one)
+
+    for path in sorted((role / "tasks").glob("*.yml")):
+        walk(load(path))
+    return registered, facts
 
 
 def expressions(value: Any, key: str = "") -> Iterator[str]:
@@ -99,6 +123,22 @@ def used(role: Path) -> dict[str, set[str]]:
     return {file: set().union(*map(variables_of, listed)) - given for file, listed in texts.items() if listed}
 
 
+OUTPUTS = {name for role in ROLES for name in outputs(role)}
+every_role = pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+
+
+@pytest.mark.parametrize(
+    "playbook", sorted((ROOT / "playbooks").rglob("*.yml")), ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_playbooks_use_nothing_private(playbook: Path) -> None:
+    """What passes from step to step is a documented output."""
+    names: set[str] = set().union(*map(variables_of, expressions(load(playbook))))
+    assert not [name for name in names if name.startswith("__")]
+    known = {name for role in ROLES for name in options(role)} | GIVEN | OUTPUTS
+    assert not [name for name in names if name not in known and not name.startswith("ansible_")]
+
+
+@every_role
 def test_defaults_equal_the_specification(role: Path) -> None:
     """Key by key and value by value; what is required has no default."""
     specified = options(role)
@@ -108,29 +148,51 @@ def test_defaults_equal_the_specification(role: Path) -> None:
     assert not [name for name in required if "default" in specified[name]]
 
 
+@every_role
 def test_options_are_described_and_named_after_the_role(role: Path) -> None:
     """A variable says whose it is, what it means and what it may be."""
     assert (role / "meta" / "argument_specs.yml").exists()
     specified = options(role)
     assert not [name for name in specified if not name.startswith(f"{role.name}_") and name not in WORDS]
     assert not [name for name, option in specified.items() if not (option.get("description") and option.get("type"))]
-    assert not [name for name in load(role / "vars" / "main.yml") if not name.startswith(f"__{role.name}_")]
+    hidden = [name for name in load(role / "vars" / "main.yml") if name not in outputs(role)]
+    assert not [name for name in hidden if not name.startswith(f"__{role.name}_") and name not in CONNECTION]
 
 
+@every_role
 def test_used_variables_are_declared(role: Path) -> None:
-    """A role uses its own variables, those of its dependencies, and internals that start with two underscores."""
-    known = scope(role) | GIVEN
+    """A role uses its own variables, those of its dependencies, and documented outputs of others; nothing private."""
+    known = scope(role) | GIVEN | OUTPUTS
     unknown = {
-        file: sorted(name for name in names if name not in known and not name.startswith("__"))
+        file: sorted(name for name in names if name not in known and not name.startswith(f"__{role.name}_"))
         for file, names in used(role).items()
     }
     assert not {file: names for file, names in unknown.items() if names}
 
 
+@every_role
+def test_what_a_role_sets_is_private_or_a_documented_output(role: Path) -> None:
+    """Registers are the role's own; a fact without two underscores is told in the argument specification."""
+    registered, facts = results(role)
+    assert not [name for name in registered if not name.startswith(f"__{role.name}_")]
+    public = {name for name in facts if not name.startswith(f"__{role.name}_")}
+    computed = {name for name in load(role / "vars" / "main.yml") if not name.startswith("__")} - CONNECTION
+    assert public | computed == outputs(role)
+
+
+@every_role
+def test_entry_points_are_task_files(role: Path) -> None:
+    """Each file of tasks that a playbook may name has its argument specification, and each specification its file."""
+    files = {path.stem for path in (role / "tasks").glob("*.yml")}
+    points = set(variables.entry_points(role))
+    assert points == files or (role.name == "twinstack" and not files)
+
+
+@every_role
 def test_truth_values_from_the_command_line_are_truth_values(role: Path) -> None:
     """``-e name=false`` is a text, which is true where it decides something; arguments of modules are converted."""
     names = [name for name, option in options(role).items() if option["type"] == "bool"]
-    files = [*(ROOT / "playbooks").glob("*.yml"), *(ROOT / "roles").glob("*/tasks/*.yml")]
+    files = [*(ROOT / "playbooks").rglob("*.yml"), *(ROOT / "roles").glob("*/tasks/*.yml")]
     wrong = [
         f"{path.relative_to(ROOT)}: {text}"
         for path in files

@@ -111,7 +111,7 @@ def test_files_are_small() -> None:
 #: Tested by what they are parts of, in this file of tests/unit.
 TESTED_THROUGH = {
     "host_connectivity": "module_utils/host/test_connectivity.py",
-    "inventory_check": "plugin_utils/inventory/test_playbook.py",
+    "validate_inventory": "plugin_utils/inventory/test_playbook.py",
     "run_report": "callback/test_run_report.py",
     "ssh_host_keys": "plugin_utils/ssh/test_host_keys.py",
     "verify_unchanged": "module_utils/verify/test_fingerprint.py",

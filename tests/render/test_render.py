@@ -43,7 +43,7 @@ spec:
 def defaults_of(inventory: Path) -> dict[str, Any]:
     """Defaults and fixed variables of the roles that render, without what the inventory sets itself."""
     found: dict[str, Any] = {}
-    for role in ("twinstack", "hosts", "containerd", "control_plane", "workers"):
+    for role in ("twinstack", "node_prep", "containerd", "kubeadm"):
         for part in ("defaults", "vars"):
             path = REPO / "roles" / role / part / "main.yml"
             if path.is_file():

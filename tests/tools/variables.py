@@ -17,20 +17,26 @@ COMMAND = ".venv/bin/python tests/tools/variables.py > docs/variables.md"
 FIRST = "twinstack"  # its variables are shared by all roles
 HEAD = f"""# Variables
 
-Generated from `roles/*/meta/argument_specs.yml`; do not edit. Made anew by
+Generated from `roles/*/meta/argument_specs.yml`; do not edit. Generate it again with
 `{COMMAND}`.
 
 Every variable belongs to the role whose name it starts with. Set it in the environment's `group_vars`, or for one run
 with `-e`. Those of role [twinstack](#{FIRST}) are shared by all roles; those that are required have no default,
-because a guess would be wrong somewhere.
+because a guess would be wrong somewhere. A role with several steps has an entry point for each, named before its
+description (`tasks_from`).
 """
 
 
-def specification(role: Path) -> dict[str, Any]:
-    """The role's main entry point: ``short_description``, ``description``, ``options``."""
+def entry_points(role: Path) -> dict[str, dict[str, Any]]:
+    """The role's entry points by name: ``short_description``, ``description``, ``options``."""
     text = (role / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
-    main: dict[str, Any] = yaml.safe_load(text)["argument_specs"]["main"]
-    return main
+    found: dict[str, dict[str, Any]] = yaml.safe_load(text)["argument_specs"]
+    return found
+
+
+def options(role: Path) -> dict[str, Any]:
+    """The options of all entry points; one that several take stands once."""
+    return {name: option for one in entry_points(role).values() for name, option in one.get("options", {}).items()}
 
 
 def prose(text: str | list[str] | None) -> str:
@@ -62,10 +68,10 @@ def default(option: dict[str, Any]) -> str:
     return f"`{text}`".replace("|", "\\|")
 
 
-def rows(options: dict[str, Any], indent: str = "") -> list[str]:
+def rows(given: dict[str, Any], indent: str = "") -> list[str]:
     """Table rows, suboptions below their option."""
     lines = []
-    for name, option in options.items():
+    for name, option in given.items():
         cells = (f"{indent}`{name}`", kind(option), default(option), prose(option.get("description")))
         lines.append("| " + " | ".join(cells) + " |")
         lines += rows(option.get("options", {}), f"{indent}&nbsp;&nbsp;")
@@ -73,13 +79,15 @@ def rows(options: dict[str, Any], indent: str = "") -> list[str]:
 
 
 def section(role: Path) -> str:
-    """A role's heading, what it does and its table."""
-    main = specification(role)
-    options = main.get("options", {})
-    parts = [f"## {role.name}", f"{prose(main['short_description'])}. {prose(main.get('description'))}".strip()]
-    if options:
-        head = ["| variable | type | default | meaning |", "|---|---|---|---|"]
-        parts.append("\n".join([*head, *rows(options)]))
+    """A role's heading, what its entry points do, and the table of its variables."""
+    points = entry_points(role)
+    parts = [f"## {role.name}"]
+    for name, point in points.items():
+        said = f"{prose(point['short_description'])}. {prose(point.get('description'))}".strip()
+        parts.append(said if list(points) == ["main"] else f"`{name}`: {said}")
+    table = rows(options(role))
+    if table:
+        parts.append("\n".join(["| variable | type | default | meaning |", "|---|---|---|---|", *table]))
     else:
         parts.append("No variables of its own.")
     return "\n\n".join(parts)

@@ -48,7 +48,8 @@ def load(roles: Path = ROLES) -> Declared:
     prefixes = []
     for path in sorted(roles.glob("*/meta/argument_specs.yml")):
         prefixes.append(f"{path.parent.parent.name}_")
-        options.update(_read(path)["argument_specs"]["main"].get("options") or {})
+        for entry_point in _read(path)["argument_specs"].values():
+            options.update(entry_point.get("options") or {})
         defaults.update(_read(path.parent.parent / "defaults" / "main.yml") or {})
     return Declared(options, defaults, tuple(prefixes))
 

@@ -59,7 +59,7 @@ class Limit:
 
 
 def parse_canary(item: Mapping[str, Any]) -> Canary:
-    """A Canary from an item of canary_routes."""
+    """A Canary from an item of tenants_canary_routes."""
     return Canary(
         namespace=str(item["namespace"]),
         service=str(item["service"]),

@@ -212,8 +212,10 @@ def check_size(host: Host, settings: Settings) -> Iterator[Finding]:
         yield Finding(host.name, "disk free in /var", f"{probe['disk_free_gb']:g} GiB", expected)
     kept = (retention_bytes(settings.metrics_size) or 0) / 2**30 if host.name == settings.metrics_host else 0
     if kept > probe["metrics_disk_gb"]:
-        expected = f"at least prometheus_retention_size, {settings.metrics_size}"
-        yield Finding(host.name, "disk for prometheus_storage_path", f"{probe['metrics_disk_gb']:g} GiB", expected)
+        expected = f"at least observability_prometheus_retention_size, {settings.metrics_size}"
+        yield Finding(
+            host.name, "disk for observability_prometheus_storage_path", f"{probe['metrics_disk_gb']:g} GiB", expected
+        )
 
 
 def check_swap(host: Host, settings: Settings) -> Iterator[Finding]:
@@ -347,7 +349,7 @@ def check_router_advertisements(host: Host, _settings: Settings) -> Iterator[Fin
                 f"net.ipv6.conf.{name}.accept_ra",
                 "1 with routes or addresses from router advertisements",
                 "2: nodes forward, and a forwarding host drops what it learned with 1",
-                f"sysctl -w net/ipv6/conf/{name}/accept_ra=2, and the same in hosts_sysctls for later boots",
+                f"sysctl -w net/ipv6/conf/{name}/accept_ra=2, and the same in node_prep_sysctls for later boots",
             )
 
 
@@ -443,7 +445,7 @@ def check_clocks(hosts: Sequence[Host], limit: float) -> Iterator[Finding]:
                     "clock",
                     f"{peer} is {abs(offset):.3f} s {'ahead' if offset > 0 else 'behind'}",
                     f"at most {limit:g} s (preflight_max_clock_offset_seconds)",
-                    "timedatectl timesync-status; hosts_time_servers",
+                    "timedatectl timesync-status; node_prep_time_servers",
                 )
 
 
@@ -502,7 +504,9 @@ def check_hosts(hosts: Sequence[Host], settings: Settings) -> list[Finding]:
     if unsynchronised:
         found = "no time service has set it"
         expected = "a clock kept by NTP"
-        findings.append(Finding(", ".join(unsynchronised), "clock", found, expected, "hosts_time_servers", "warning"))
+        findings.append(
+            Finding(", ".join(unsynchronised), "clock", found, expected, "node_prep_time_servers", "warning")
+        )
     return findings
 
 

@@ -34,7 +34,7 @@ FWM  00000001 rr
 @pytest.fixture(name="program")
 def loaded() -> ModuleType:
     """The program as a module."""
-    path = ROOT / "roles/prometheus/files/ipvs_servers.py"
+    path = ROOT / "roles/observability/files/ipvs_servers.py"
     spec = importlib.util.spec_from_file_location("ipvs_servers", path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)

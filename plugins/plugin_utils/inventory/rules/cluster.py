@@ -33,6 +33,7 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules imp
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules import scenarios as scenario_rules
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules import tenants as tenant_rules
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules import versions
+from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules.renamed import RENAMED
 from ansible_collections.twinstack.core.plugins.plugin_utils.manifests.cluster import CALICO_BLOCK_SIZE
 
 GROUPS = ("control_plane", "worker")
@@ -41,8 +42,6 @@ FALLBACK = "group_vars/all"
 COMMAND_LINE = "command line"
 LOCALHOST = "localhost"
 HOST_VARIABLES = ("ipv4", "ipv6", "ansible_host", "ansible_port")
-# Variables of earlier releases by what they are called now. Nothing has been renamed yet.
-RENAMED: Mapping[str, str] = {}
 # How alike two names must be for one to be a slip of the other. The first is asked of what follows a role's prefix, the
 # second of whole names without such a prefix, which may be the user's own.
 ALIKE, ALMOST_EQUAL = 0.5, 0.9

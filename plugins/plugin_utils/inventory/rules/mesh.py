@@ -38,10 +38,10 @@ def check_mesh(settings: Mapping[str, Any], where: Where) -> Iterator[Finding]:
     if revisions and len(defaults) != 1:
         found = f"default: true for {', '.join(defaults)}" if defaults else "no default: true"
         yield Finding(place, REVISIONS, found, "exactly one default revision")
-    asked = settings.get("kiali_istiod")
+    asked = settings.get("observability_kiali_istiod")
     if asked is not None and names and asked not in [f"istiod-{name}" for name in names]:
         expected = " or ".join(f"istiod-{name}" for name in names)
-        yield Finding(where("kiali_istiod"), "kiali_istiod", str(asked), expected)
+        yield Finding(where("observability_kiali_istiod"), "observability_kiali_istiod", str(asked), expected)
 
 
 def tags(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -11,12 +11,20 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.addresses
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.retention import retention_bytes
 from kubernetes.utils.quantity import parse_quantity
 
-WATCHED = "prometheus_watched_services"
+WATCHED = "observability_prometheus_watched_services"
 SERVICE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?\.[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 SAMPLING = "istio_trace_sampling_percent"
-JAEGER_VOLUME, JAEGER_PATH, JAEGER_RETENTION = "jaeger_storage_size", "jaeger_storage_path", "jaeger_retention"
-RETENTION, VOLUME, PATH = "prometheus_retention_size", "prometheus_storage_size", "prometheus_storage_path"
-DURATIONS = ("prometheus_retention_time", "prometheus_scrape_interval", "prometheus_cluster_scrape_interval")
+JAEGER_VOLUME = "observability_jaeger_storage_size"
+JAEGER_PATH = "observability_jaeger_storage_path"
+JAEGER_RETENTION = "observability_jaeger_retention"
+RETENTION = "observability_prometheus_retention_size"
+VOLUME = "observability_prometheus_storage_size"
+PATH = "observability_prometheus_storage_path"
+DURATIONS = (
+    "observability_prometheus_retention_time",
+    "observability_prometheus_scrape_interval",
+    "observability_prometheus_cluster_scrape_interval",
+)
 # Prometheus' durations (prometheus/common, model.ParseDuration): every unit at most once, the largest first.
 DURATION = re.compile("".join(rf"(?:(\d+){unit})?" for unit in ("y", "w", "d", "h", "m(?!s)", "s", "ms")))
 # Go's durations (time.ParseDuration) of the units that make sense here, which know no days.

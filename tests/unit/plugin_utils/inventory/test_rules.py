@@ -17,6 +17,7 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.inventory import fi
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules import cluster as inventory_rules
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules import mesh as mesh_rules
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules import versions
+from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules.renamed import RENAMED
 
 from tests import inventories
 from tests.conftest import ROOT
@@ -28,7 +29,7 @@ IPVS = (
     "expected nftables by Kubernetes 1.40, which refuses ipvs"
 )
 #: Options that are given to one run with -e, or belong to the lab.
-PER_RUN = re.compile(r"lab_\w+|reset_\w+|trust_accept\w*|bundle_rebuild")
+PER_RUN = re.compile(r"lab_\w+|reset_\w+|ssh_known_hosts_accept\w*|bundle_rebuild")
 
 
 def findings(folder: Path, change: dict[str, Any], **loading: Any) -> list[Finding]:
@@ -79,7 +80,7 @@ def test_the_inventories_of_this_repository_are_good(folder: Path) -> None:
         {"pod_cidrs": ["100.64.0.0/16", "2a00:20:30::/56"]},
         {"pod_cidrs": ["10.{{ second }}.0.0/16", "fd20:244::/56"], "second": 200},
         {"pod_cidrs": ["FD20:0244:0::/56", "10.244.0.0/16"]},
-        {"hosts_sysctls": {"kernel.hostname": "{{ ansible_facts['hostname'] }}"}, "my_own_variable": 1},
+        {"node_prep_sysctls": {"kernel.hostname": "{{ ansible_facts['hostname'] }}"}, "my_own_variable": 1},
         {"verify_outside": "none", "preflight_min_disk_gb": 5, "bundle_verify": "yes"},
     ],
     ids=str,
@@ -181,8 +182,8 @@ def test_a_renamed_variable_is_told_its_new_name(tmp_path: Path) -> None:
 def test_new_names_are_names_that_there_are() -> None:
     """A rename that leads nowhere helps nobody."""
     options = inventories.rules().declared.options
-    assert set(inventory_rules.RENAMED.values()) <= set(options)
-    assert not set(inventory_rules.RENAMED) & set(options)
+    assert set(RENAMED.values()) <= set(options)
+    assert not set(RENAMED) & set(options)
 
 
 def test_files_scan_skips_what_ansible_skips(tmp_path: Path) -> None:
@@ -321,6 +322,6 @@ def test_every_role_is_read() -> None:
 def test_a_mesh_of_two_revisions_with_a_build_of_the_sites_own_is_good() -> None:
     build = {"hub": "registry.example/istio", "tag": "site", "istioctl": "/opt/istioctl", "plain_envoy": False}
     revisions = [{"name": "blue", "default": True}, {"name": "green", "build": build, "settings": {"pilot": {}}}]
-    settings = {"istio_revisions": revisions, "istio_build": {}, "kiali_istiod": "istiod-green"}
+    settings = {"istio_revisions": revisions, "istio_build": {}, "observability_kiali_istiod": "istiod-green"}
     assert list(mesh_rules.check_mesh(settings, lambda name: "group_vars/all.yml")) == []
     assert list(mesh_rules.check_mesh({"istio_revisions": []}, lambda name: "group_vars/all.yml")) == []

@@ -38,13 +38,13 @@ def test_a_duration_has_its_units_in_order(text: str, right: bool) -> None:
 def test_what_is_unusual_but_right_is_not_refused() -> None:
     settings = {
         "istio_trace_sampling_percent": 0,
-        "prometheus_retention_time": "1y6w",
-        "prometheus_scrape_interval": "500ms",
-        "prometheus_retention_size": "100MB",
-        "prometheus_storage_size": "105M",
-        "prometheus_storage_path": "/srv/metrics",
-        "prometheus_watched_services": {"a.b": 65535},
-        "jaeger_retention": "1h30m",
+        "observability_prometheus_retention_time": "1y6w",
+        "observability_prometheus_scrape_interval": "500ms",
+        "observability_prometheus_retention_size": "100MB",
+        "observability_prometheus_storage_size": "105M",
+        "observability_prometheus_storage_path": "/srv/metrics",
+        "observability_prometheus_watched_services": {"a.b": 65535},
+        "observability_jaeger_retention": "1h30m",
     }
     assert list(check_observability(settings, {}, lambda name: name)) == []
     assert list(check_observability(settings | {"istio_trace_sampling_percent": 100.0}, {}, lambda name: name)) == []

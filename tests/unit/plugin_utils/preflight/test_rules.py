@@ -266,8 +266,10 @@ def test_a_clock_offset_is_reported_once_per_pair() -> None:
 def test_metrics_that_are_kept_fit_on_their_hosts_disk(host: str, size: str, wrong: bool) -> None:
     settings = replace(SETTINGS, metrics_host=host, metrics_size=size)
     found = host_rules.check_hosts(fit_hosts(), settings)
-    assert [(one.where, one.field) for one in found] == [("worker1", "disk for prometheus_storage_path")] * wrong
-    assert all("prometheus_retention_size, 51GB" in one.expected for one in found)
+    assert [(one.where, one.field) for one in found] == [
+        ("worker1", "disk for observability_prometheus_storage_path")
+    ] * wrong
+    assert all("observability_prometheus_retention_size, 51GB" in one.expected for one in found)
 
 
 def test_our_own_cluster_is_no_obstacle_and_a_strange_program_on_its_port_is() -> None:

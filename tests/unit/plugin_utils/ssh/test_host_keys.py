@@ -192,14 +192,14 @@ class TestPlaybook:
         self, environment: Path, servers: Callable[..., int], playbook: Callable[..., Any]
     ) -> None:
         file = environment / "known_hosts"
-        play = ("playbooks/trust.yml", "-i", environment / "hosts.yml")
+        play = ("playbooks/trust_hosts.yml", "-i", environment / "hosts.yml")
         refused = playbook(*play)
         assert refused.code
         assert "no yes" in refused.output
         assert public(ECDSA).fingerprint() in refused.output
         assert not file.exists()
 
-        assert "changed=1" in playbook(*play, "-e", "trust_accept=true").succeeded().output
+        assert "changed=1" in playbook(*play, "-e", "ssh_known_hosts_accept=true").succeeded().output
         accepted = file.read_text()
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert ECDSA.get_base64() in accepted
@@ -208,10 +208,10 @@ class TestPlaybook:
         stranger = servers([OTHER_ECDSA], [OTHER_ECDSA])
         self.write(environment, stranger)
         file.write_text(re.sub(r"\]:\d+", f"]:{stranger}", accepted))
-        refused = playbook(*play, "-e", "trust_accept=true")
+        refused = playbook(*play, "-e", "ssh_known_hosts_accept=true")
         assert refused.code
         assert "CHANGED" in refused.output
-        assert "trust_accept_changed=true" in refused.output
+        assert "ssh_known_hosts_accept_changed=true" in refused.output
         assert OTHER_ECDSA.get_base64() not in file.read_text()
-        playbook(*play, "-e", "trust_accept_changed=true").succeeded()
+        playbook(*play, "-e", "ssh_known_hosts_accept_changed=true").succeeded()
         assert OTHER_ECDSA.get_base64() in file.read_text()
