@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ansible import constants
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.twinstack.core.plugins.module_utils.findings import errors, summary
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory import reader
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules import cluster as inventory_rules
+from ansible_collections.twinstack.core.plugins.plugin_utils.run import settings
 
 
 class ActionModule(ActionBase):
@@ -33,7 +35,8 @@ class ActionModule(ActionBase):
             command_line=load_extra_vars(self._loader),
             declared=rules.declared,
         )
-        findings = inventory_rules.check(inventory, rules)
+        callbacks = {constants.config.get_config_value("DEFAULT_STDOUT_CALLBACK"), *constants.CALLBACKS_ENABLED}
+        findings = [*inventory_rules.check(inventory, rules), *settings.missing(callbacks)]
         wrong = errors(findings)
         result["changed"] = False
         if wrong:

@@ -23,7 +23,6 @@ author:
   - The Twinstack developers
 """
 
-import contextlib
 import json
 import os
 import sys
@@ -62,8 +61,11 @@ class CallbackModule(Default):
         self._shown: set[int] = set()  # places of the phase's roles that have been shown
         self._transient = False
         self._summaries: list[str] = []
-        descriptor, self._count = tempfile.mkstemp(prefix="twinstack-ssh-")
-        self._counting = ssh_count.install(descriptor)
+        # Without a name: it goes with this process, however that ends.
+        self._count, path = tempfile.mkstemp(prefix="twinstack-ssh-")
+        Path(path).unlink()
+        self._counted = 0  # bytes that earlier playbooks of the same command have left in it
+        self._counting = ssh_count.install(self._count)
 
     # --- what is shown ------------------------------------------------------------------------------------
 
@@ -114,6 +116,7 @@ class CallbackModule(Default):
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """The run begins."""
         super().v2_playbook_on_start(playbook)
+        self._counted = os.fstat(self._count).st_size
         started = datetime.now(UTC).isoformat(timespec="seconds")
         name = os.path.relpath(playbook._file_name)
         self._record = RunRecord(name, started, bool(context.CLIARGS.get("check")))
@@ -195,6 +198,14 @@ class CallbackModule(Default):
         self._wipe()
         super().v2_runner_on_failed(result, ignore_errors=ignore_errors)
 
+    def _handle_exception(self, result: Any, use_stderr: bool = False) -> None:
+        """Show an error of Ansible's own with its origin; what a task says itself, ``fatal:`` shows once."""
+        own = str(result.get("msg", "")).startswith("Task failed")
+        if result.get("msg") and not own and self._display.verbosity < 3:
+            result.pop("exception", None)
+            return
+        super()._handle_exception(result, use_stderr=use_stderr)
+
     def v2_runner_on_unreachable(self, result: Any) -> None:
         """A host could not be reached."""
         self._ended(result, "unreachable")
@@ -243,8 +254,6 @@ class CallbackModule(Default):
             return
         self._record.close(now)
         written = self._write(finished=True, stats=summary)
-        with contextlib.suppress(OSError):
-            Path(self._count).unlink()
         if written:
             count = len(self._record.tasks())
             self._display.display(f"{now:.1f} s, {count} tasks; every phase, role, task and host: {written}")
@@ -257,7 +266,9 @@ class CallbackModule(Default):
         """Write the record beside the inventory. None when there is no inventory folder or it is not writable."""
         if self._record is None or self._folder is None:
             return None
-        lines = Path(self._count).read_text(encoding="utf-8").splitlines() if self._counting else None
+        size = os.fstat(self._count).st_size
+        counted = os.pread(self._count, size - self._counted, self._counted).decode()
+        lines = counted.splitlines() if self._counting else None
         data = self._record.as_dict(self._now(), finished, stats, lines, self._names)
         text = json.dumps(data, indent=1) + "\n"
         latest, runs = self._folder / "run.json", self._folder / "runs"

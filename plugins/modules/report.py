@@ -22,7 +22,7 @@ options:
     type: list
     elements: dict
   comparison:
-    description: Measurements of role C(compare_dual_stack); the last report is written again with them.
+    description: Measurements of C(tests/bench/compare_dual_stack.yml); the last report is written again with them.
     type: list
     elements: dict
   topology:

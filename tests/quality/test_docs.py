@@ -27,9 +27,11 @@ def recipes() -> Iterator[tuple[str, str]]:
 
 
 def anchors(page: Path) -> set[str]:
-    """The anchors that a Markdown page's headings have."""
-    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    """The anchors that a Markdown page's headings have, and those that antsibull-changelog writes by itself."""
+    text = page.read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    written = re.findall(r"^<a id=\"([^\"]+)\"></a>$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings} | set(written)
 
 
 def test_variables_page_is_what_the_roles_say() -> None:
@@ -70,6 +72,12 @@ def test_links_between_documents_resolve(page: Path) -> None:
 def test_collection_documentation_is_well_formed() -> None:
     """antsibull-docs reads every plugin's and role's documentation."""
     run("antsibull-docs", "lint-collection-docs", "--plugin-docs", ".").succeeded()
+
+
+def test_changelog_fragments_are_well_formed() -> None:
+    """Known sections, and texts that become a changelog."""
+    assert list((ROOT / "changelogs" / "fragments").glob("*.yml")) or (ROOT / "changelogs" / "changelog.yaml").is_file()
+    run("antsibull-changelog", "lint").succeeded()
 
 
 def test_the_collection_can_be_built(tmp_path: Path) -> None:

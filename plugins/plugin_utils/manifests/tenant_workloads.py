@@ -173,7 +173,7 @@ def _deployment(space: str, one: Workload, version: str, image: str, resources: 
 
 
 def canaries(tenants: Sequence[Mapping[str, Any]]) -> list[Object]:
-    """Items for role canary: one for each route, and one for each other service, so that releases are told apart."""
+    """Releases, one for each route, and one for each other service, so that versions are told apart."""
     found = []
     for item in tenants:
         versions = {one.name: list(one.versions) for one in workloads(item)}
@@ -195,7 +195,7 @@ def canaries(tenants: Sequence[Mapping[str, Any]]) -> list[Object]:
 
 
 def limits(tenants: Sequence[Mapping[str, Any]]) -> list[Object]:
-    """Items for role rate_limit: of every service with a limit."""
+    """Limits of every service with one."""
     found = []
     for item in tenants:
         for one in item.get("services", []):

@@ -1,6 +1,6 @@
 """What an inventory must be, judged as a whole before any host is contacted: every error at once.
 
-Pure functions over plain data: inventory_reader makes the data, the action plugin inventory_check shows the findings.
+Pure functions over plain data: inventory/reader.py makes the data, action validate_inventory shows the findings.
 """
 
 from __future__ import annotations

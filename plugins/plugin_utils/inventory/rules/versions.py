@@ -132,7 +132,11 @@ def check_proxy_mode(mode: str, kubernetes: str, where: str) -> list[Finding]:
     field, found = "twinstack_proxy_mode", f"ipvs with Kubernetes {kubernetes}"
     if minor >= IPVS_REFUSED:
         return [Finding(where, field, found, "nftables: from 1.40 on kube-proxy does not start with ipvs")]
-    return [Finding(where, field, found, "nftables by Kubernetes 1.40, which refuses ipvs", level="warning")]
+    expected, hint = (
+        "nftables by Kubernetes 1.40, which refuses ipvs",
+        "twinstack_proxy_mode: nftables for a new cluster",
+    )
+    return [Finding(where, field, found, expected, hint, level="warning")]
 
 
 def _either(texts: Iterable[str]) -> str:

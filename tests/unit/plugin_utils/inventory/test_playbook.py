@@ -1,4 +1,4 @@
-"""playbooks/validate.yml, which uses the inventory_check action and inventory_reader as a person would."""
+"""playbooks/validate.yml, which uses the validate_inventory action and inventory/reader.py as a person would."""
 
 from __future__ import annotations
 
@@ -85,5 +85,6 @@ def test_an_inventory_without_hosts(check: Callable[..., Run]) -> None:
         "[error] hosts.yml: control_plane: found no host in the group; expected at least one",
         "[error] hosts.yml: worker: found no host in the group; expected at least one",
         "[warning] group_vars/all: twinstack_proxy_mode: found ipvs with Kubernetes 1.37.2; "
-        "expected nftables by Kubernetes 1.40, which refuses ipvs",
+        "expected nftables by Kubernetes 1.40, which refuses ipvs. "
+        "Try: twinstack_proxy_mode: nftables for a new cluster",
     ]

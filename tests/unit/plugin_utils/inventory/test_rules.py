@@ -26,7 +26,7 @@ EXAMPLE = ROOT / "inventory" / "example"
 SETTINGS = "group_vars/all.yml"
 IPVS = (
     "group_vars/all: twinstack_proxy_mode: found ipvs with Kubernetes 1.37.2; "
-    "expected nftables by Kubernetes 1.40, which refuses ipvs"
+    "expected nftables by Kubernetes 1.40, which refuses ipvs. Try: twinstack_proxy_mode: nftables for a new cluster"
 )
 #: Options that are given to one run with -e, or belong to the lab.
 PER_RUN = re.compile(r"lab_\w+|reset_\w+|ssh_known_hosts_accept\w*|bundle_rebuild")
