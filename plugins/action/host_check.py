@@ -6,7 +6,8 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding, errors, summary
-from ansible_collections.twinstack.core.plugins.plugin_utils.preflight import rules as host_rules
+from ansible_collections.twinstack.core.plugins.plugin_utils.preflight.check import check_hosts, merged
+from ansible_collections.twinstack.core.plugins.plugin_utils.preflight.model import FAMILIES, Host, Settings
 
 
 class ActionModule(ActionBase):
@@ -45,7 +46,7 @@ class ActionModule(ActionBase):
         all_vars = (task_vars or {})["hostvars"]
         names = arguments.pop("hosts")
         registered = {kind: arguments.pop(kind) for kind in ("host_probe", "peer_probe")}
-        settings = host_rules.Settings(**arguments)
+        settings = Settings(**arguments)
         hosts, findings = [], []
         for name in names:
             variables = all_vars[name]
@@ -55,9 +56,9 @@ class ActionModule(ActionBase):
                 hint = f"ansible -m ansible.builtin.ping {name}"
                 findings.append(Finding(name, "probe", "no result", "a host that answers over SSH", hint))
                 continue
-            addresses = {family: str(variables[family]) for family in host_rules.FAMILIES}
-            hosts.append(host_rules.Host(name, addresses, probe["probe"], peers))
-        findings = host_rules.merged(findings + host_rules.check_hosts(hosts, settings))
+            addresses = {family: str(variables[family]) for family in FAMILIES}
+            hosts.append(Host(name, addresses, probe["probe"], peers))
+        findings = merged(findings + check_hosts(hosts, settings))
         wrong = errors(findings)
         result["changed"] = False
         if wrong:

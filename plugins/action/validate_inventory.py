@@ -10,7 +10,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.twinstack.core.plugins.module_utils.findings import errors, summary
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory import reader
-from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules import cluster as inventory_rules
+from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules import check as inventory_rules
 from ansible_collections.twinstack.core.plugins.plugin_utils.run import settings
 
 

@@ -32,13 +32,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ansible import context
+from ansible import constants, context
 from ansible.plugins.callback.default import CallbackModule as Default
 from ansible_collections.twinstack.core.plugins.plugin_utils.run import ssh_count
 from ansible_collections.twinstack.core.plugins.plugin_utils.run.record import RunRecord, phase_line, role_line
 
 KEPT_RUNS = 20  # older ones are removed
 REPORT = "twinstack.core.report"  # what its task returns as summary is shown at the run's end
+# Of a failure that says nothing but its message.
+SAID = {"msg", "changed", "failed", "exception", "warnings", "deprecations", "assertion", "evaluated_to"}
 TALKING = ("ansible.builtin.debug", "debug", "ansible.builtin.pause", "pause")
 
 
@@ -196,12 +198,20 @@ class CallbackModule(Default):
         """A task failed on a host."""
         self._ended(result, "ok" if ignore_errors else "failed")
         self._wipe()
-        super().v2_runner_on_failed(result, ignore_errors=ignore_errors)
+        said = result.result.get("msg")
+        plain = {key for key in result.result if not key.startswith("_ansible")} <= SAID
+        if not (self._short and plain and isinstance(said, str)) or ignore_errors or is_ansibles(said):
+            super().v2_runner_on_failed(result, ignore_errors=ignore_errors)
+            return
+        # The message once, as it is: in YAML its quotes would be doubled and its lines indented.
+        self._print_task_banner(result.task)
+        self._handle_warnings(result.result)
+        self._line(f"fatal: [{self.host_label(result)}]: FAILED! => {said}", color=constants.COLOR_ERROR)
 
     def _handle_exception(self, result: Any, use_stderr: bool = False) -> None:
         """Show an error of Ansible's own with its origin; what a task says itself, ``fatal:`` shows once."""
-        own = str(result.get("msg", "")).startswith("Task failed")
-        if result.get("msg") and not own and self._display.verbosity < 3:
+        said = str(result.get("msg", ""))
+        if said and not is_ansibles(said) and self._display.verbosity < 3:
             result.pop("exception", None)
             return
         super()._handle_exception(result, use_stderr=use_stderr)
@@ -285,6 +295,11 @@ class CallbackModule(Default):
             self._folder = None
             return None
         return latest
+
+
+def is_ansibles(message: str) -> bool:
+    """Whether a failure's message is Ansible's own, as for a template that cannot be resolved, and not the task's."""
+    return message.startswith("Task failed")
 
 
 def role_of(task: Any) -> str:

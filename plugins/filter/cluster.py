@@ -1,4 +1,4 @@
-"""Filters over one cluster's settings: thin doors to plugin_utils/manifests/cluster.py."""
+"""Filters over one cluster's settings: thin doors to plugin_utils/manifests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import yaml
 from ansible.errors import AnsibleFilterError
 from ansible.parsing.yaml.dumper import AnsibleDumper
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import index as bundle_index
-from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import cluster as model
+from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import calico, cluster_dns, kubeadm
+from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import cluster_settings as model
 
 
 def _parsed(settings: Mapping[str, Any]) -> model.Cluster:
@@ -59,13 +60,13 @@ def hosts_block(settings: Mapping[str, Any]) -> str:
 def kubeadm_init(settings: Mapping[str, Any], node: str, ignore: Sequence[str] = ()) -> str:
     """kubeadm's configuration for the first control plane."""
     cluster = _parsed(settings)
-    return _yaml(model.kubeadm_init(cluster, _node(cluster, node), list(ignore)))
+    return _yaml(kubeadm.kubeadm_init(cluster, _node(cluster, node), list(ignore)))
 
 
 def kubeadm_join(settings: Mapping[str, Any], node: str, ca_hashes: Sequence[str], ignore: Sequence[str] = ()) -> str:
     """kubeadm's configuration for a worker; the module puts the token in."""
     cluster = _parsed(settings)
-    return _yaml(model.kubeadm_join(cluster, _node(cluster, node), "@TOKEN@", list(ca_hashes), list(ignore)))
+    return _yaml(kubeadm.kubeadm_join(cluster, _node(cluster, node), "@TOKEN@", list(ca_hashes), list(ignore)))
 
 
 def calico_objects(manifest: str, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -73,14 +74,14 @@ def calico_objects(manifest: str, settings: Mapping[str, Any]) -> list[dict[str,
     cluster = _parsed(settings)
     documents = [item for item in yaml.safe_load_all(manifest) if item]
     try:
-        return model.calico_objects(documents, cluster) + model.calico_pools(cluster)
+        return calico.calico_objects(documents, cluster) + calico.calico_pools(cluster)
     except ValueError as error:
         raise AnsibleFilterError(str(error)) from error
 
 
 def dns_service(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The dual-stack kube-dns Service."""
-    return model.dns_service(_parsed(settings))
+    return cluster_dns.dns_service(_parsed(settings))
 
 
 def bundle_image(folder: str, repository: str) -> str:

@@ -46,7 +46,8 @@ kept:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.twinstack.core.plugins.module_utils.host import record as host_record
-from ansible_collections.twinstack.core.plugins.module_utils.host import reset as host_reset
+from ansible_collections.twinstack.core.plugins.module_utils.host.reset import stages as reset_stages
+from ansible_collections.twinstack.core.plugins.module_utils.host.reset.stage import HostResetError
 
 
 def main() -> None:
@@ -54,13 +55,13 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={"without_record": {"type": "bool", "default": False}}, supports_check_mode=True
     )
-    if not host_reset.is_ours() and not module.params["without_record"]:
+    if not reset_stages.is_ours() and not module.params["without_record"]:
         module.exit_json(changed=False, steps=[], kept=[])
     try:
         record = host_record.load()
-        steps = [f"{kind} {name}" for kind, name in host_reset.plan(record)]
-        kept = [] if module.check_mode else host_reset.apply(record)
-    except (host_reset.HostResetError, ValueError) as error:
+        steps = [f"{kind} {name}" for kind, name in reset_stages.plan(record)]
+        kept = [] if module.check_mode else reset_stages.apply(record)
+    except (HostResetError, ValueError) as error:
         module.fail_json(msg=str(error))
     before = "".join(f"{step}\n" for step in steps)
     module.exit_json(changed=bool(steps), steps=steps, kept=kept, diff={"before": before, "after": ""})

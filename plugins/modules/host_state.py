@@ -135,7 +135,9 @@ steps:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.twinstack.core.plugins.module_utils.host import state as host_state
+from ansible_collections.twinstack.core.plugins.module_utils.host.state.command import HostStateError
+from ansible_collections.twinstack.core.plugins.module_utils.host.state.desired import DesiredState, FileSpec, UnitSpec
+from ansible_collections.twinstack.core.plugins.module_utils.host.state.reconcile import reconcile
 
 
 def main() -> None:
@@ -184,8 +186,8 @@ def main() -> None:
     for item in wanted["files"]:
         default_mode = "0755" if item["state"] == "directory" else "0644"
         values = {key: item[key] for key in ("path", "state", "content", "owner", "group", "block", "secret")}
-        files.append(host_state.FileWish(mode=int(item["mode"] or default_mode, 8), **values))
-    wishes = host_state.Wishes(
+        files.append(FileSpec(mode=int(item["mode"] or default_mode, 8), **values))
+    desired = DesiredState(
         cluster=wanted["cluster"],
         packages=wanted["packages"],
         package_archive=wanted["package_archive"],
@@ -193,11 +195,11 @@ def main() -> None:
         modules=wanted["modules"],
         sysctls={key: str(value) for key, value in wanted["sysctls"].items()},
         swap_off=wanted["swap_off"],
-        units=[host_state.UnitWish(**{**unit, "watch": tuple(unit["watch"])}) for unit in wanted["units"]],
+        units=[UnitSpec(**{**unit, "watch": tuple(unit["watch"])}) for unit in wanted["units"]],
     )
     try:
-        steps = host_state.reconcile(wishes, module.check_mode)
-    except (host_state.HostStateError, ValueError, KeyError) as error:
+        steps = reconcile(desired, module.check_mode)
+    except (HostStateError, ValueError, KeyError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(
         changed=bool(steps),

@@ -67,7 +67,7 @@ lacking:
   type: list
   elements: str
 damaged:
-  description: Images in containerd's list whose content a power cut has damaged. All are then imported anew.
+  description: Images in containerd's list whose content a power cut has damaged. All are then imported again.
   returned: when not waiting
   type: list
   elements: str
@@ -87,10 +87,10 @@ import shutil
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.twinstack.core.plugins.module_utils.host import artifacts as artifact_store
-from ansible_collections.twinstack.core.plugins.module_utils.host import state as host_state
 from ansible_collections.twinstack.core.plugins.module_utils.host.images import content as image_content
 from ansible_collections.twinstack.core.plugins.module_utils.host.images import repair
 from ansible_collections.twinstack.core.plugins.module_utils.host.images import store as image_store
+from ansible_collections.twinstack.core.plugins.module_utils.host.state import command as host_command
 
 
 def main() -> None:
@@ -128,7 +128,7 @@ def main() -> None:
         if damaged and group not in image_store.OWN_GROUPS:
             module.fail_json(
                 msg=f"images: found {', '.join(damaged)} damaged, as a power cut does; expected them whole. All of the "
-                "host's have to be made anew. Try: ansible-playbook playbooks/cluster/nodes.yml"
+                "host's have to be recreated. Try: ansible-playbook playbooks/cluster/nodes.yml"
             )
         if archive and lacking and not running:
             found = artifact_store.file_sha256(archive)
@@ -145,7 +145,7 @@ def main() -> None:
                 repair.empty_store()
             image_store.start_import(kept, group, module.params["files"])
             running = True
-    except (image_store.ImageStoreError, host_state.HostStateError) as error:
+    except (image_store.ImageStoreError, host_command.HostStateError) as error:
         module.fail_json(msg=str(error))
     names = "".join(f"{name} (damaged)\n" if name in damaged else f"{name}\n" for name in lacking)
     module.exit_json(

@@ -100,7 +100,13 @@ seconds:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.twinstack.core.plugins.module_utils.host import peer_probe
+from ansible_collections.twinstack.core.plugins.module_utils.host.peer_probe.exchange import Exchange
+from ansible_collections.twinstack.core.plugins.module_utils.host.peer_probe.peers import (
+    FAMILIES,
+    Peer,
+    Plan,
+    link_mtus,
+)
 from ansible_collections.twinstack.core.plugins.module_utils.host.probe import network as host_probe_network
 
 
@@ -126,23 +132,23 @@ def main() -> None:
         supports_check_mode=True,
     )
     wanted = module.params
-    addresses = {name: wanted[name] for name in peer_probe.FAMILIES}
+    addresses = {name: wanted[name] for name in FAMILIES}
     links = host_probe_network.links(host_probe_network.json_output(["ip", "-j", "-d", "address", "show"]))
-    plan = peer_probe.Plan(
+    plan = Plan(
         cluster=wanted["cluster"],
         node=wanted["node"],
         addresses=addresses,
         peers=tuple(
-            peer_probe.Peer(peer["name"], {name: peer[name] for name in peer_probe.FAMILIES})
+            Peer(peer["name"], {name: peer[name] for name in FAMILIES})
             for peer in wanted["peers"]
             if peer["name"] != wanted["node"]
         ),
         port=wanted["port"],
         vxlan_port=wanted["vxlan_port"],
-        mtus=peer_probe.link_mtus(addresses, links),
+        mtus=link_mtus(addresses, links),
         deadline=wanted["deadline"],
     )
-    module.exit_json(changed=False, **peer_probe.Exchange(plan).run())
+    module.exit_json(changed=False, **Exchange(plan).run())
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ from ansible.template import Templar
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory import reader
-from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules import cluster as inventory_rules
-from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules.cluster import Inventory
+from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.model import Inventory
+from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules import check as inventory_rules
 
 HERE = Path(__file__).parent
 #: In a change: takes the key, or the whole file, away.

@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Callable
 
 import pytest
-from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import observability
+from ansible_collections.twinstack.core.plugins.module_utils import observability
 
 from tests.bench.bench import lab_memory
 from tests.lab.conftest import ARTIFACTS, PAGES, REPO, Lab

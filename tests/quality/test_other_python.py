@@ -18,7 +18,7 @@ TESTS = (
     "tests/render",
     "tests/unit/plugin_utils/inventory/test_bad_inventories.py",
     "tests/unit/action/test_host_artifacts.py",
-    "tests/unit/module_utils/host/test_state.py",
+    "tests/unit/module_utils/host/state",
     "tests/unit/plugin_utils/inventory/test_playbook.py",
     "tests/unit/callback/test_run_report.py",
 )

@@ -17,7 +17,7 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import (
     upstream,
 )
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.manifest import Artifact, Manifest
-from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import Bench, Made, Step
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import BuildContext, BuildResult, Step
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.store import Entry, Store
 
 INDEX_SCHEMA = 2
@@ -37,11 +37,11 @@ def packed(artifact: Artifact) -> Step:
     """A step that compresses a program for its way to the hosts, which is their slowest part."""
     need = step_of(artifact)
 
-    def run(bench: Bench) -> Made:
-        target = bench.folder / f"{artifact.name}.gz"
-        with bench.needs[need].open("rb") as source, gzip.GzipFile(target, "wb", GZIP_LEVEL, mtime=0) as sink:
+    def run(build: BuildContext) -> BuildResult:
+        target = build.folder / f"{artifact.name}.gz"
+        with build.needs[need].open("rb") as source, gzip.GzipFile(target, "wb", GZIP_LEVEL, mtime=0) as sink:
             shutil.copyfileobj(source, sink, 1 << 20)
-        return Made(target)
+        return BuildResult(target)
 
     return Step(f"packed {artifact.name}", {"recipe": "gzip 1", "level": GZIP_LEVEL}, run, (need,))
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import progress
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.server_packages import BASELINE_PACKAGES
-from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import Bench, Made, Step
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import BuildContext, BuildResult, Step
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.store import sha256_of
 
 SUITE = "trixie"
@@ -189,10 +189,10 @@ def write_tar(path: Path, files: Iterable[tuple[str, Path]]) -> None:
 def package_set(name: str, packages: Sequence[str], apt: PrivateApt) -> Step:
     """A step that makes one tar of the packages that a fresh server lacks."""
 
-    def run(bench: Bench) -> Made:
+    def run(build: BuildContext) -> BuildResult:
         missing = apt.missing_on_server(packages)
-        files = apt.download(missing, bench.folder / "debs")
-        archive = bench.folder / f"{name}.tar"
+        files = apt.download(missing, build.folder / "debs")
+        archive = build.folder / f"{name}.tar"
         write_tar(archive, ((files[package.name].name, files[package.name]) for package in missing))
         listed = [
             {
@@ -203,7 +203,7 @@ def package_set(name: str, packages: Sequence[str], apt: PrivateApt) -> Step:
             }
             for package in missing
         ]
-        return Made(archive, {"packages": listed})
+        return BuildResult(archive, {"packages": listed})
 
     inputs = {
         "recipe": "package set 1",
@@ -217,10 +217,10 @@ def package_set(name: str, packages: Sequence[str], apt: PrivateApt) -> Step:
 def one_package(package: str, apt: PrivateApt) -> Step:
     """A step that fetches one package without what it depends on."""
 
-    def run(bench: Bench) -> Made:
+    def run(build: BuildContext) -> BuildResult:
         chosen = apt.candidate(package)
-        path = apt.download([chosen], bench.folder / "deb")[package]
-        return Made(path, {"version": chosen.version})
+        path = apt.download([chosen], build.folder / "deb")[package]
+        return BuildResult(path, {"version": chosen.version})
 
     return Step(f"package {package}", {"recipe": "package 1", "package": package, "suite": apt.suite}, run)
 
@@ -228,10 +228,10 @@ def one_package(package: str, apt: PrivateApt) -> Step:
 def newest_package(name: str, prefix: str, apt: PrivateApt) -> Step:
     """A step that fetches the highest-numbered package of a family, like linux-source-7.3."""
 
-    def run(bench: Bench) -> Made:
+    def run(build: BuildContext) -> BuildResult:
         chosen = apt.candidate(apt.newest(prefix))
-        path = apt.download([chosen], bench.folder / "deb")[chosen.name]
-        return Made(path, {"package": chosen.name, "version": chosen.version})
+        path = apt.download([chosen], build.folder / "deb")[chosen.name]
+        return BuildResult(path, {"package": chosen.name, "version": chosen.version})
 
     return Step(name, {"recipe": "newest package 1", "prefix": prefix, "suite": apt.suite}, run)
 

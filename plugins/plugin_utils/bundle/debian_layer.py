@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import debian, progress
-from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import Bench, Made, Step
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import BuildContext, BuildResult, Step
 
 # Dependencies that only maintainer scripts use, which are never run here. check_libraries sees when one is needed.
 UNUSED_PACKAGES = {
@@ -84,19 +84,19 @@ def layer(name: str, packages: Sequence[str], apt: debian.PrivateApt, without: S
     without: dependencies to leave out besides UNUSED_PACKAGES, because nothing in this layer calls them.
     """
 
-    def run(bench: Bench) -> Made:
+    def run(build: BuildContext) -> BuildResult:
         closure = apt.closure(packages)
         wanted = [package for package in closure if package.name not in UNUSED_PACKAGES.union(without)]
-        files = apt.download(wanted, bench.folder / "debs")
-        root = bench.folder / "root"
+        files = apt.download(wanted, build.folder / "debs")
+        root = build.folder / "root"
         # base-files first: it brings the links from /bin to /usr/bin that the others rely on.
         for package in sorted(wanted, key=lambda item: item.name != "base-files"):
             debian.unpack(files[package.name], root)
         finish(root)
         check_libraries(root)
-        archive = bench.folder / f"{name}.tar"
+        archive = build.folder / f"{name}.tar"
         write_root_tar(root, archive)
-        return Made(archive, {"packages": [f"{package.name} {package.version}" for package in wanted]})
+        return BuildResult(archive, {"packages": [f"{package.name} {package.version}" for package in wanted]})
 
     inputs: dict[str, Any] = {
         "recipe": "debian layer 1",

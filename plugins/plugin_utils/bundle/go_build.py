@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import progress
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.manifest import GoModule
-from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import Bench, Made, Step
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import BuildContext, BuildResult, Step
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.store import sha256_of
 
 #: The toolchain of every build, fetched and verified by any Go from 1.21 on. One for all: the programs' hashes, which
@@ -58,15 +58,15 @@ class Wrapper:
 
         stamp = "" if name in self.module.unstamped else self.module.ldflags
 
-        def run(bench: Bench) -> Made:
-            binary = bench.folder / name
+        def run(build: BuildContext) -> BuildResult:
+            binary = build.folder / name
             ldflags = f"-s -w {stamp}".strip()
             tagged = ["-tags", ",".join(tags)] if tags else []
             argv: list[str | Path] = ["go", "build", *tagged, "-ldflags", ldflags, "-o", binary, package]
             progress.run(argv, self.folder, environment())
             if not self.module.sha256.get(name):
-                bench.say(f"program {name}: sha256 {sha256_of(binary)}; pin it in bundle/*.yml")
-            return Made(binary)
+                build.say(f"program {name}: sha256 {sha256_of(binary)}; pin it in bundle/*.yml")
+            return BuildResult(binary)
 
         inputs: dict[str, Any] = {
             "recipe": "go program 1",
@@ -83,10 +83,10 @@ class Wrapper:
     def file(self, name: str, path: str) -> Step:
         """A step that copies one file out of a module's source. path: module path and file, joined by a slash."""
 
-        def run(bench: Bench) -> Made:
-            copy = bench.folder / name
+        def run(build: BuildContext) -> BuildResult:
+            copy = build.folder / name
             shutil.copyfile(self.source_path(path), copy)
-            return Made(copy)
+            return BuildResult(copy)
 
         return Step(name, {"recipe": "go module file 1", "path": path, "pins": self.pins}, run)
 

@@ -10,7 +10,7 @@ from typing import Any
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import debian, oci, progress
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.go_build import Wrapper
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.manifest import Artifact
-from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import Bench, Made, Step
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import BuildContext, BuildResult, Step
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.store import sha256_of
 
 COMPILER = (
@@ -30,29 +30,29 @@ def image(name: str, artifact: Artifact, folder: Path, wrapper: Wrapper | None) 
     base = fields.get("base")
     debs = [f"package {package}" for package in packages_of(fields)]
 
-    def run(bench: Bench) -> Made:
-        context = bench.folder / "context"
+    def run(build: BuildContext) -> BuildResult:
+        context = build.folder / "context"
         shutil.copytree(folder, context, symlinks=True)
         programs = context / "programs"
         programs.mkdir()
         for need, name in needs.items():
-            shutil.copyfile(bench.needs[need], programs / name)
+            shutil.copyfile(build.needs[need], programs / name)
         if "c_program" in fields:
             source = context / fields["c_program"]
             progress.run([*COMPILER, "-o", programs / source.stem, source])
         for deb in debs:
-            debian.unpack(bench.needs[deb], context / "deb")
+            debian.unpack(build.needs[deb], context / "deb")
         if "folder" in fields and wrapper:
             copy_tree(wrapper.source_path(fields["folder"]), context / "folder")
         for program in programs.iterdir():
             program.chmod(0o755)
         for name, target in fields.get("links", {}).items():
             (programs / name).symlink_to(target)
-        layout = bud(context, bench.folder, (base, bench.needs[base]) if base else None)
-        digest = oci.compress(layout, bench.folder / "packed")
-        archive = bench.folder / "image.tar"
-        oci.pack(bench.folder / "packed", archive)
-        return Made(archive, {"digest": digest})
+        layout = bud(context, build.folder, (base, build.needs[base]) if base else None)
+        digest = oci.compress(layout, build.folder / "packed")
+        archive = build.folder / "image.tar"
+        oci.pack(build.folder / "packed", archive)
+        return BuildResult(archive, {"digest": digest})
 
     inputs: dict[str, Any] = {
         "recipe": "image 2",
@@ -128,9 +128,9 @@ def bud(context: Path, folder: Path, base: tuple[str, Path] | None) -> Path:
 def image_set(name: str, members: Mapping[str, str]) -> Step:
     """A step that makes one archive of images. members: the step that makes it, by the image's full name."""
 
-    def run(bench: Bench) -> Made:
-        archive = bench.folder / f"{name}.tar"
-        images = oci.merge({image_name: bench.needs[step] for image_name, step in members.items()}, archive)
-        return Made(archive, {"images": images})
+    def run(build: BuildContext) -> BuildResult:
+        archive = build.folder / f"{name}.tar"
+        images = oci.merge({image_name: build.needs[step] for image_name, step in members.items()}, archive)
+        return BuildResult(archive, {"images": images})
 
     return Step(name, {"recipe": "image set 3", "members": dict(members)}, run, tuple(members.values()))

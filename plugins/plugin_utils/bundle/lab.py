@@ -7,7 +7,7 @@ from pathlib import Path
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import debian, lab_image, lab_kernel
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.images import contents
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.server_packages import BASELINE_PACKAGES
-from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import Bench, Made, Step
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import BuildContext, BuildResult, Step
 
 
 def kernel(name: str, source: str, folder: Path) -> Step:
@@ -16,9 +16,9 @@ def kernel(name: str, source: str, folder: Path) -> Step:
     source: the step that fetches its source package; folder: bundle/lab/kernel.
     """
 
-    def run(bench: Bench) -> Made:
-        path = lab_kernel.build_kernel(bench.folder, bench.needs[source], folder, bench.say)
-        return Made(path, {"version": bench.extras[source]["version"]})
+    def run(build: BuildContext) -> BuildResult:
+        path = lab_kernel.build_kernel(build.folder, build.needs[source], folder, build.say)
+        return BuildResult(path, {"version": build.extras[source]["version"]})
 
     return Step(name, {"recipe": "lab kernel 2", "folder": contents(folder)}, run, (source,))
 
@@ -26,9 +26,9 @@ def kernel(name: str, source: str, folder: Path) -> Step:
 def base_image(name: str, overlay: Path, apt: debian.PrivateApt) -> Step:
     """A step that makes the disk image all lab hosts start from. overlay: bundle/lab/overlay."""
 
-    def run(bench: Bench) -> Made:
-        path = lab_image.build_base_image(bench.folder, apt.sources, BASELINE_PACKAGES, overlay, bench.say)
-        return Made(path)
+    def run(build: BuildContext) -> BuildResult:
+        path = lab_image.build_base_image(build.folder, apt.sources, BASELINE_PACKAGES, overlay, build.say)
+        return BuildResult(path)
 
     inputs = {
         "recipe": "lab base image 1",

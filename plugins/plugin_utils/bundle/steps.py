@@ -14,7 +14,7 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.store import
 
 
 @dataclass(frozen=True)
-class Bench:
+class BuildContext:
     """What a running step is given.
 
     folder: empty, its own, on the same file system as the store. kept: a folder that outlives the step, for partial
@@ -29,7 +29,7 @@ class Bench:
 
 
 @dataclass(frozen=True)
-class Made:
+class BuildResult:
     """What a step hands back: its file, which is moved into the store, and plain data recorded beside it."""
 
     path: Path
@@ -45,7 +45,7 @@ class Step:
 
     name: str
     inputs: Mapping[str, Any]
-    run: Callable[[Bench], Made]
+    run: Callable[[BuildContext], BuildResult]
     needs: tuple[str, ...] = ()
     sha256: str = ""
 
@@ -139,20 +139,20 @@ class Engine:
         with self.store.workspace(step.name) as folder, progress.heartbeat(step.name, self.say):
             paths = {need: self.store.path(entry.sha256) for need, entry in needs.items()}
             extras = {need: entry.extra for need, entry in needs.items()}
-            made = None if step.name in self._rebuild else self._fetched(step, key, folder / "fetched")
-            made = made or step.run(Bench(folder, kept, paths, extras, self.say))
-            self._compare(step, made.path)
-            entry = self.store.add(key, step.name, made.path, time.monotonic() - began, made.extra)
+            result = None if step.name in self._rebuild else self._fetched(step, key, folder / "fetched")
+            result = result or step.run(BuildContext(folder, kept, paths, extras, self.say))
+            self._compare(step, result.path)
+            entry = self.store.add(key, step.name, result.path, time.monotonic() - began, result.extra)
         self._rebuild.discard(step.name)
         self.built.append(step.name)
         return entry
 
-    def _fetched(self, step: Step, key: str, target: Path) -> Made | None:
+    def _fetched(self, step: Step, key: str, target: Path) -> BuildResult | None:
         """The step's file from elsewhere, if a mirror or a cache has it."""
         if step.sha256 and mirror_files.fetch(self.mirrors, step.sha256, target, self.say):
-            return Made(target)
+            return BuildResult(target)
         extra = mirror_files.take(self.caches, key, target, self.say)
-        return None if extra is None else Made(target, extra)
+        return None if extra is None else BuildResult(target, extra)
 
     def _compare(self, step: Step, path: Path) -> None:
         """Refuse a file that is not what the manifest pins. Raises CommandError; nothing is kept then."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import oci, progress
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.manifest import Artifact
-from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import Bench, Made, Step
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import BuildContext, BuildResult, Step
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.store import sha256_of
 
 CHUNK = 1 << 20
@@ -58,10 +58,10 @@ def file(name: str, artifact: Artifact) -> Step:
     fields = artifact.provider
     url, sha256, member = fields["url"], fields["sha256"], fields.get("member")
 
-    def run(bench: Bench) -> Made:
-        partial = bench.kept / hashlib.sha256(url.encode()).hexdigest()
+    def run(build: BuildContext) -> BuildResult:
+        partial = build.kept / hashlib.sha256(url.encode()).hexdigest()
         fetched = download(url, sha256, partial)
-        result = bench.folder / artifact.name
+        result = build.folder / artifact.name
         if member:
             # The archive stays for the other members; the work folder is emptied when the run is through.
             with tarfile.open(fetched) as archive:
@@ -74,24 +74,24 @@ def file(name: str, artifact: Artifact) -> Step:
             fetched.replace(result)
         if artifact.kind == "binary":
             result.chmod(0o755)
-        return Made(result)
+        return BuildResult(result)
 
     return Step(name, {"recipe": "download 1", "sha256": sha256, "member": member}, run)
 
 
 def image(name: str, artifact: Artifact, options: tuple[str, ...] = ()) -> Step:
-    """A step that copies an image by digest, compressed anew with zstd. options: more words for ``skopeo copy``."""
+    """A step that copies an image by digest, recompressed with zstd. options: more words for ``skopeo copy``."""
     source, digest = artifact.provider["image"], artifact.provider["digest"]
     repository = source.rsplit(":", 1)[0]
 
-    def run(bench: Bench) -> Made:
-        layout = bench.folder / "layout"
+    def run(build: BuildContext) -> BuildResult:
+        layout = build.folder / "layout"
         argv = ["skopeo", "copy", "--quiet", "--override-os", "linux", "--override-arch", "amd64", *options]
         progress.run([*argv, f"docker://{repository}@{digest}", f"oci:{layout}"])
-        packed = bench.folder / "packed"
-        result = bench.folder / "image.tar"
+        packed = build.folder / "packed"
+        result = build.folder / "image.tar"
         made = oci.compress(layout, packed)
         oci.pack(packed, result)
-        return Made(result, {"digest": made, "upstream_digest": digest})
+        return BuildResult(result, {"digest": made, "upstream_digest": digest})
 
     return Step(name, {"recipe": "image copy 1", "digest": digest, "level": oci.ZSTD_LEVEL}, run)

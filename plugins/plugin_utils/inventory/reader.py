@@ -1,4 +1,4 @@
-"""From what Ansible has loaded to the plain data that inventory_rules judges.
+"""From what Ansible has loaded to the plain data that inventory/rules judge.
 
 Nothing here needs a role to have run: raw variables are taken from Ansible, roles' defaults are put below them, and
 each value is resolved on its own, so that one that cannot be is one finding among the others.
@@ -15,8 +15,7 @@ from ansible.errors import AnsibleError
 from ansible.template import trust_as_template
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory import files as inventory_files
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.addresses import shown
-from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.role_options import Declared, is_shared
-from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules.cluster import (
+from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.model import (
     COMMAND_LINE,
     FALLBACK,
     HOST_VARIABLES,
@@ -24,6 +23,7 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules.clu
     Inventory,
     Unresolved,
 )
+from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.role_options import Declared, is_shared
 
 # Names that people give to an address of one family; only `ipv4` and `ipv6` are read.
 _ADDRESS_NAME = re.compile(r"ip_?v?_?[46](_?addr(ess)?)?", re.IGNORECASE)

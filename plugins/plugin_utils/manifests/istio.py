@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.twinstack.core.plugins.module_utils.observability import COLLECTOR
+
 NAMESPACE = "istio-system"
 HOST = "kubernetes.io/hostname"
 # The configuration that Calico's calico-node writes; istio-cni adds itself to it, and again whenever calico-node has
@@ -19,7 +21,6 @@ CALICO_CONFLIST = "10-calico.conflist"
 PLAIN_ENVOY_SWITCHES = {"PILOT_ENABLE_METADATA_EXCHANGE": "false", "PILOT_ENABLE_ALPN_FILTER": "false"}
 TRACING_PROVIDER = "jaeger"
 METRICS_PROVIDER = "prometheus"  # one of those that Istio knows without being told
-OTLP_PORT = 4317
 STATS_LOGGER = "type.googleapis.com/envoy.extensions.access_loggers.stats.v3.Config"
 HTTP_MANAGER = "envoy.filters.network.http_connection_manager"
 HTTP_MANAGER_TYPE = (
@@ -179,7 +180,7 @@ def revision_operator(mesh: Mesh, revision: Revision) -> Object:
         # The agent and istio-cni read it from the pod: without it IPv6 is not redirected while all looks well.
         "defaultConfig": {"proxyMetadata": {"ISTIO_DUAL_STACK": "true"}},
         "extensionProviders": [
-            {"name": TRACING_PROVIDER, "opentelemetry": {"service": mesh.tracing_host, "port": OTLP_PORT}}
+            {"name": TRACING_PROVIDER, "opentelemetry": {"service": mesh.tracing_host, "port": COLLECTOR.port}}
         ],
     }
     values: dict[str, Any] = {
@@ -277,7 +278,7 @@ OWN_NAMES = {
 }
 SERVICE = "xds.cluster_metadata.filter_metadata['istio']['services'][0]"
 # Istio's standard labels (istio.io: Istio Standard Metrics). An empty value makes Envoy refuse its whole listener, so
-# each says something. `dwl` is taken apart by Prometheus, see plugin_utils/manifests/observability.py.
+# each says something. `dwl` is taken apart by Prometheus, see prometheus_jobs.py.
 COMMON_LABELS = {
     "response_code": "%RESPONSE_CODE%",
     "response_flags": "%RESPONSE_FLAGS%",

@@ -1,10 +1,11 @@
-"""What Prometheus looks at: prometheus.yml, a job for each kind of target, and what is kept of what they tell."""
+"""What Prometheus scrapes: prometheus.yml, a job for each kind of target, and what is kept of what they tell."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.twinstack.core.plugins.module_utils.observability import PROMETHEUS
 from ansible_collections.twinstack.core.plugins.module_utils.verify.model import bracketed
 from ansible_collections.twinstack.core.plugins.module_utils.verify.plan_telemetry import (
     FAMILY_JOBS,
@@ -12,7 +13,6 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify.plan_telemet
     PROMETHEUS_JOB,
 )
 
-PROMETHEUS_PORT = 9090
 KUBELET_PORT = 10250
 IPVS_APP = "twinstack-ipvs-servers"
 NODE_FAMILIES, SERVICE_FAMILIES = FAMILY_JOBS
@@ -72,7 +72,7 @@ def _nodes(job: str, path: str) -> Object:
 
 
 def _node_families(nodes: Sequence[Mapping[str, str]]) -> Object:
-    """A job that looks at every kubelet by both addresses of its host: whether a family is lost on a node.
+    """A job that scrapes every kubelet by both addresses of its host: whether a family is lost on a node.
 
     nodes: name, ipv4 and ipv6 of each. The page is the smallest that a kubelet has.
     """
@@ -96,7 +96,7 @@ def _node_families(nodes: Sequence[Mapping[str, str]]) -> Object:
 
 
 def _service_families(services: Mapping[str, int], domain: str) -> Object:
-    """A job that looks at Services by both of their addresses: whether a family of a Service is lost.
+    """A job that scrapes Services by both of their addresses: whether a family of a Service is lost.
 
     services: port by ``name.namespace``. DNS tells the addresses, a family at a time, and kube-proxy leads there.
     """
@@ -129,7 +129,7 @@ def _itself() -> Object:
     read = "process_(start_time_seconds|resident_memory_bytes|cpu_seconds_total)|prometheus_tsdb_head_series"
     return {
         "job_name": PROMETHEUS_JOB,
-        "static_configs": [{"targets": [f"localhost:{PROMETHEUS_PORT}"]}],
+        "static_configs": [{"targets": [f"localhost:{PROMETHEUS.port}"]}],
         "metric_relabel_configs": [{"source_labels": ["__name__"], "regex": read, "action": "keep"}],
     }
 

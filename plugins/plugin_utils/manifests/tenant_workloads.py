@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.twinstack.core.plugins.module_utils.observability import NAMESPACE as OBSERVABILITY
 from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import istio as mesh
 from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import observability, traffic
 
@@ -80,7 +81,7 @@ def objects(item: Mapping[str, Any], primary_family: str, image: str, resources:
     limit = {"type": "Container", "default": {"memory": "256Mi"}, "defaultRequest": {"cpu": "10m", "memory": "32Mi"}}
     yield _object("v1", "LimitRange", space, "tenant", {"limits": [limit]})
     reaches = [str(name) for name in item.get("reaches", [])]
-    shown = [".", mesh.NAMESPACE, observability.NAMESPACE, *reaches]
+    shown = [".", mesh.NAMESPACE, OBSERVABILITY, *reaches]
     # Without it every proxy is told of every Service of the cluster, other tenants' included.
     egress = [{"hosts": [f"{name}/*" for name in shown]}]
     yield _object("networking.istio.io/v1", "Sidecar", space, "default", {"egress": egress})

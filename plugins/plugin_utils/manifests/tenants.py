@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.twinstack.core.plugins.module_utils.observability import COLLECTOR
+from ansible_collections.twinstack.core.plugins.module_utils.observability import NAMESPACE as OBSERVABILITY
 from ansible_collections.twinstack.core.plugins.module_utils.verify.observe import CERTIFICATE_HOST
 from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import istio as mesh
 from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import observability, tenant_workloads
@@ -279,11 +281,11 @@ def _policies(tenant: Tenant) -> list[Object]:
         policy(
             "mesh",
             {},
-            ingress=[{"from": [space(observability.NAMESPACE)], "ports": ports("TCP", 15020, 15090)}],
+            ingress=[{"from": [space(OBSERVABILITY)], "ports": ports("TCP", 15020, 15090)}],
             egress=[
                 {"to": [space("kube-system")], "ports": [*ports("UDP", 53), *ports("TCP", 53)]},
                 {"to": [space(mesh.NAMESPACE)], "ports": ports("TCP", 15010, 15012)},
-                {"to": [space(observability.NAMESPACE)], "ports": ports("TCP", 4317)},
+                {"to": [space(OBSERVABILITY)], "ports": ports("TCP", COLLECTOR.port)},
             ],
         ),
     ]

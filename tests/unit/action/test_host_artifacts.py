@@ -109,7 +109,7 @@ class Containerd:
         self.imported.append(Path(path).read_bytes())
 
     def empty(self) -> None:
-        """What image_repair does, in short."""
+        """What images/repair.py does, in short."""
         self.emptied += 1
         self.have = {}
 
@@ -147,7 +147,7 @@ def test_an_archive_is_imported_when_an_image_is_lacking(
     assert containerd.imported == [b"layers"]
 
 
-def test_damaged_images_make_the_whole_store_anew(
+def test_damaged_images_recreate_the_whole_store(
     containerd: Containerd, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     containerd.have = {"a:1": "sha256:aa", "b:1": "sha256:bb"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import debian, debian_layer, progress
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.server_packages import BASELINE_PACKAGES
-from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import Bench
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import BuildContext
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.store import sha256_of
 
 
@@ -58,10 +58,10 @@ def apt(tmp_path: Path) -> LocalApt:
     return LocalApt(tmp_path / "apt", f"file:{archive}")
 
 
-def bench(folder: Path) -> Bench:
+def build(folder: Path) -> BuildContext:
     work = folder / "work"
     work.mkdir()
-    return Bench(work, folder, {}, {}, lambda _line: None)
+    return BuildContext(work, folder, {}, {}, lambda _line: None)
 
 
 def test_a_set_leaves_out_what_a_fresh_server_has(apt: LocalApt) -> None:
@@ -76,7 +76,7 @@ def test_a_set_leaves_out_what_a_fresh_server_has(apt: LocalApt) -> None:
 
 
 def test_a_set_is_one_archive_with_a_list(apt: LocalApt, tmp_path: Path) -> None:
-    made = debian.package_set("host-packages", ["ipset"], apt).run(bench(tmp_path))
+    made = debian.package_set("host-packages", ["ipset"], apt).run(build(tmp_path))
     listed = made.extra["packages"]
     assert [(item["package"], item["version"]) for item in listed] == [
         ("ipset", "7.22-1"),
@@ -91,7 +91,7 @@ def test_a_set_is_one_archive_with_a_list(apt: LocalApt, tmp_path: Path) -> None
 
 def test_the_newest_kernel_source_is_taken_by_number(apt: LocalApt, tmp_path: Path) -> None:
     assert apt.newest("linux-source") == "linux-source-10.1"
-    made = debian.newest_package("linux-source", "linux-source", apt).run(bench(tmp_path))
+    made = debian.newest_package("linux-source", "linux-source", apt).run(build(tmp_path))
     assert made.extra == {"package": "linux-source-10.1", "version": "1-1"}
     with pytest.raises(debian.MirrorError, match=r"found no package linux-image-N\.M"):
         apt.newest("linux-image")
@@ -175,7 +175,7 @@ def test_a_layer_leaves_out_what_it_is_told_to(apt: LocalApt, tmp_path: Path, mo
     full = debian_layer.layer("small", ["ipset"], apt)
     less = debian_layer.layer("small", ["ipset"], apt, ["libc", "kmod"])
     assert less.inputs == {**full.inputs, "without": ["kmod", "libc"]}
-    made = less.run(bench(tmp_path))
+    made = less.run(build(tmp_path))
     assert made.extra["packages"] == ["ipset 7.22-1", "libipset 1:7.22-1+b1"]
     with tarfile.open(made.path) as archive:
         names = archive.getnames()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import go_build, progress
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.manifest import GoModule
-from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import Bench
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import BuildContext
 
 
 def wrapper(folder: Path, version: str = "go1.26.8", ldflags: str = "-X a=b") -> go_build.Wrapper:
@@ -43,7 +43,7 @@ def test_tags_reach_the_compiler_and_are_inputs_only_when_there_are_some(
     plain = wrapper(tmp_path).program("p", "example.org/a/b/cmd/p")
     tagged = wrapper(tmp_path).program("p", "example.org/a/b/cmd/p", ["one", "two"])
     for step in (plain, tagged):
-        step.run(Bench(tmp_path, tmp_path, {}, {}, lambda _line: None))
+        step.run(BuildContext(tmp_path, tmp_path, {}, {}, lambda _line: None))
     assert "tags" not in plain.inputs
     assert tagged.inputs == {**plain.inputs, "tags": ["one", "two"]}
     assert "-tags" not in commands[0]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import images
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.manifest import Artifact
-from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import Bench, Made
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import BuildContext, BuildResult
 
 PAUSE = Path(__file__).resolve().parents[4] / "bundle" / "images" / "pause"
 
@@ -47,11 +47,13 @@ def test_pause_reaps_children_that_it_did_not_start(pause: Path) -> None:
     assert process.wait(5) == 0
 
 
-def build(folder: Path) -> Made:
+def build(folder: Path) -> BuildResult:
     """The image of pause, built in a folder of its own."""
     folder.mkdir()
     artifact = Artifact("pause", "1", "image", "Apache-2.0", ("worker",), {"c_program": "pause.c"}, "x/pause:1")
-    return images.image("image pause", artifact, PAUSE, None).run(Bench(folder, folder, {}, {}, lambda _line: None))
+    return images.image("image pause", artifact, PAUSE, None).run(
+        BuildContext(folder, folder, {}, {}, lambda _line: None)
+    )
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="buildah with chroot isolation needs root")
@@ -99,7 +101,7 @@ def test_an_image_stands_on_its_layer_and_holds_programs_and_packages(tmp_path: 
     step = images.image("image image", artifact, folder, None)
     assert step.needs == ("program agent", "program proxy", "small", "package pages", "package scripts")
     (tmp_path / "work").mkdir()
-    made = step.run(Bench(tmp_path / "work", tmp_path, needs, {}, lambda _line: None))
+    made = step.run(BuildContext(tmp_path / "work", tmp_path, needs, {}, lambda _line: None))
     subprocess.run(["skopeo", "copy", "--quiet", f"oci-archive:{made.path}", f"dir:{tmp_path / 'out'}"], check=True)
     layers = json.loads((tmp_path / "out" / "manifest.json").read_text())["layers"]
     held = []

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import mirrors, progress
-from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import Bench, Engine, Made, Step
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import BuildContext, BuildResult, Engine, Step
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.store import Store
 
 PROGRAM = b"program"
@@ -52,12 +52,12 @@ class Run:
         self.said: list[str] = []
         self.builds = 0
 
-        def build(bench: Bench) -> Made:
+        def tool(build: BuildContext) -> BuildResult:
             self.builds += 1
-            (bench.folder / "tool").write_bytes(built)
-            return Made(bench.folder / "tool")
+            (build.folder / "tool").write_bytes(built)
+            return BuildResult(build.folder / "tool")
 
-        self.step = Step("program tool", {"recipe": "test"}, build, sha256=SHA256)
+        self.step = Step("program tool", {"recipe": "test"}, tool, sha256=SHA256)
 
     def make(self, *places: str) -> Path:
         """The program's file in the store."""
@@ -103,16 +103,16 @@ def test_nothing_is_asked_without_mirrors(tmp_path: Path) -> None:
 def unpinned(folder: Path, builds: list[str]) -> Engine:
     """An engine over an image that is built from a program, neither of known hash; builds: what it had to build."""
 
-    def program(bench: Bench) -> Made:
+    def program(build: BuildContext) -> BuildResult:
         builds.append("program")
-        (bench.folder / "tool").write_bytes(PROGRAM)
-        (bench.folder / "tool").chmod(0o755)
-        return Made(bench.folder / "tool")
+        (build.folder / "tool").write_bytes(PROGRAM)
+        (build.folder / "tool").chmod(0o755)
+        return BuildResult(build.folder / "tool")
 
-    def image(bench: Bench) -> Made:
+    def image(build: BuildContext) -> BuildResult:
         builds.append("image")
-        (bench.folder / "image").write_bytes(b"image of " + bench.needs["program tool"].read_bytes())
-        return Made(bench.folder / "image", {"digest": "sha256:1"})
+        (build.folder / "image").write_bytes(b"image of " + build.needs["program tool"].read_bytes())
+        return BuildResult(build.folder / "image", {"digest": "sha256:1"})
 
     steps = [Step("program tool", {"a": 1}, program), Step("image tool", {"b": 2}, image, needs=("program tool",))]
     return Engine(steps, Store(folder), print)

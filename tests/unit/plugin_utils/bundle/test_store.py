@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import progress
-from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import Bench, Engine, Made, Step
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import BuildContext, BuildResult, Engine, Step
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.store import Entry, Store, key_of, sha256_of
 
 
@@ -24,14 +24,14 @@ class Kitchen:
         self.texts = {"flour": "flour", "dough": "dough", "meal": "meal"}
         self.broken = ""
 
-    def _recipe(self, name: str, need: str = "") -> Callable[[Bench], Made]:
-        def run(bench: Bench) -> Made:
+    def _recipe(self, name: str, need: str = "") -> Callable[[BuildContext], BuildResult]:
+        def run(build: BuildContext) -> BuildResult:
             self.ran.append(name)
             if self.broken == name:
                 raise progress.CommandError("out of gas")
-            path = bench.folder / name
-            path.write_text((bench.needs[need].read_text() + "+" if need else "") + self.texts[name])
-            return Made(path, {"made": name})
+            path = build.folder / name
+            path.write_text((build.needs[need].read_text() + "+" if need else "") + self.texts[name])
+            return BuildResult(path, {"made": name})
 
         return run
 

@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import oci, upstream
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.manifest import Artifact
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.progress import CommandError
-from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import Bench, Engine
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import BuildContext, Engine
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.store import Store
 
 CONTENT = bytes(range(256)) * 400
@@ -123,16 +123,16 @@ def artifact(kind: str, **provider: object) -> Artifact:
     return Artifact("tool", "1", kind, "MIT", ("worker",), provider)
 
 
-def bench(folder: Path) -> Bench:
+def build(folder: Path) -> BuildContext:
     for name in ("work", "kept"):
         (folder / name).mkdir(exist_ok=True)
-    return Bench(folder / "work", folder / "kept", {}, {}, lambda _line: None)
+    return BuildContext(folder / "work", folder / "kept", {}, {}, lambda _line: None)
 
 
 def test_a_file_is_fetched_and_checked(tmp_path: Path, publisher: Publisher) -> None:
     publisher.files["/tool"] = CONTENT
     step = upstream.file("tool", artifact("binary", url=publisher.url("/tool"), sha256=sha256(CONTENT)))
-    made = step.run(bench(tmp_path))
+    made = step.run(build(tmp_path))
     assert made.path.read_bytes() == CONTENT
     assert made.path.stat().st_mode & 0o111
     assert publisher.asked == [("/tool", None)]
@@ -204,13 +204,13 @@ def test_two_members_of_one_archive_are_fetched_once(tmp_path: Path, publisher: 
     assert [wanted for _path, wanted in publisher.asked] == [None, f"bytes={len(data)}-"]
     with pytest.raises(upstream.DownloadError, match="found no file bin/c"):
         missing = artifact("binary", url=publisher.url("/all.tar.gz"), sha256=sha256(data), member="bin/c")
-        upstream.file("bin/c", missing).run(bench(tmp_path))
+        upstream.file("bin/c", missing).run(build(tmp_path))
 
 
 def test_an_image_is_copied_by_digest(tmp_path: Path, publisher: Publisher) -> None:
     digest = publisher.image("calico/node")
     item = artifact("image", image=f"{publisher.address}/calico/node:v1", digest=digest)
-    made = upstream.image("image tool", item, ("--src-tls-verify=false",)).run(bench(tmp_path))
+    made = upstream.image("image tool", item, ("--src-tls-verify=false",)).run(build(tmp_path))
     images = oci.merge({"docker.io/calico/node:v1": made.path}, tmp_path / "set.tar")
     assert images == [{"name": "docker.io/calico/node:v1", "digest": made.extra["digest"], "files": [1, 0]}]
     assert made.extra["upstream_digest"] == digest
@@ -223,4 +223,4 @@ def test_an_image_with_another_digest_is_refused(tmp_path: Path, publisher: Publ
     publisher.files[path] = publisher.files[path].replace(b'"schemaVersion": 2', b'"schemaVersion":  2')
     item = artifact("image", image=f"{publisher.address}/calico/node:v1", digest=digest)
     with pytest.raises(CommandError, match="digest"):
-        upstream.image("image tool", item, ("--src-tls-verify=false",)).run(bench(tmp_path))
+        upstream.image("image tool", item, ("--src-tls-verify=false",)).run(build(tmp_path))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.twinstack.core.plugins.module_utils.findings import errors
-from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules import cluster as inventory_rules
+from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules import check as inventory_rules
 
 from tests import inventories
 

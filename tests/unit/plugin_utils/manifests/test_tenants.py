@@ -1,61 +1,16 @@
-"""Tenants: what each is made of, the filters that roles ask, and what is wrong with certificates that tenants name."""
+"""What each tenant is made of: a namespace, a gateway, and what may be talked to."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleFilterError
 from ansible_collections.twinstack.core.plugins.filter import tenants as filters
-from ansible_collections.twinstack.core.plugins.module_utils.scenarios import fortio
 from ansible_collections.twinstack.core.plugins.module_utils.verify.observe import CERTIFICATE_HOST
-from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules import tenants as tenant_rules
-from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import certificates
-from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import tenants as model
 
-FOO: dict[str, Any] = {"name": "foo", "http_port": 30080, "https_port": 30443, "hosts": ["foo.example"]}
+from tests.unit.plugin_utils.manifests.tenant_samples import BAR, DATABASE, FOO, SHOP, named, objects, spec
+
 ONLY_HERE = {"networking.istio.io/exportTo": "."}
-BAR: dict[str, Any] = {"name": "bar", "http_port": 30081}
-DATABASE: dict[str, Any] = {
-    "name": "database",
-    "hosts": ["db.example"],
-    "addresses": ["192.168.1.20", "fd00::20"],
-    "ports": [{"number": 5432, "protocol": "TCP"}],
-}
-SHOP: dict[str, Any] = {
-    "name": "shop",
-    "hosts": ["shop.example", "www.shop.example"],
-    "ports": [{"number": 443, "protocol": "TLS"}, {"number": 80, "protocol": "HTTP"}],
-}
-NOW = certificates.today()
-
-
-def objects(*tenants: dict[str, Any], **changes: Any) -> list[dict[str, Any]]:
-    """All objects of tenants, by the filter that role tenants asks, with changed settings."""
-    settings = {
-        "tenants": list(tenants),
-        "primary_family": "ipv4",
-        "domain": "cluster.local",
-        "default_revision": "stable",
-        "resources": {"limits": {"memory": "256Mi"}},
-        "demo_image": "twinstack.internal/demo:1",
-        "workload_resources": {"limits": {"memory": "128Mi"}},
-    }
-    return filters.tenant_objects(settings | changes)
-
-
-def named(found: list[dict[str, Any]], kind: str) -> dict[str, dict[str, Any]]:
-    """All objects of a kind by name."""
-    return {item["metadata"]["name"]: item for item in found if item["kind"] == kind}
-
-
-def spec(found: list[dict[str, Any]], kind: str, name: str = "gateway") -> dict[str, Any]:
-    """What one object says."""
-    asked: dict[str, Any] = named(found, kind)[name]["spec"]
-    return asked
-
 
 # --- the namespace ----------------------------------------------------------------------------------------------------
 
@@ -278,139 +233,3 @@ def test_several_hosts_of_the_same_addresses_are_told_apart_by_name() -> None:
             for host in ("shop.example", "www.shop.example")
         ],
     }
-
-
-# --- filters ----------------------------------------------------------------------------------------------------------
-
-
-def test_what_a_tenant_lacks_is_named() -> None:
-    with pytest.raises(AnsibleFilterError, match="tenants: 'http_port'"):
-        objects({"name": "foo"})
-
-
-def test_every_gateway_is_waited_for() -> None:
-    assert filters.tenant_gateways([FOO, BAR]) == [
-        {"api_version": "apps/v1", "kind": "Deployment", "names": ["gateway"], "namespace": "foo"},
-        {"api_version": "apps/v1", "kind": "Deployment", "names": ["gateway"], "namespace": "bar"},
-    ]
-    for tenant in (FOO, BAR):
-        assert named(objects(tenant), "Deployment").keys() == {"gateway"}
-
-
-def test_certificates_are_made_for_names_and_addresses_of_both_families() -> None:
-    tenants = [
-        FOO | {"hosts": ["foo.example", "*.foo.example"]},
-        BAR,
-        BAR | {"name": "all", "https_port": 30444},
-        FOO | {"name": "own", "certificate": {"cert": "/own.crt", "key": "/own.key"}},
-    ]
-    assert filters.tenant_certificate_hosts(tenants, ["192.168.1.11", "fd00::11"], "cluster.local") == {
-        "foo": ["foo.example", "*.foo.example", "gateway.foo.svc.cluster.local", "192.168.1.11", "fd00::11"],
-        "all": ["gateway.all.svc.cluster.local", "192.168.1.11", "fd00::11"],
-    }
-
-
-def test_secrets_are_the_users_files_or_those_that_were_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/users/me")
-    own = {"name": "own", "certificate": {"cert": "~/own.crt", "key": "/keys/own.key"}}
-    assert filters.tenant_tls_secrets([FOO, BAR, FOO | own], "/secrets/gateways") == [
-        {
-            "namespace": "foo",
-            "name": "gateway-certificate",
-            "certificate": "/secrets/gateways/foo.crt",
-            "private_key": "/secrets/gateways/foo.key",
-        },
-        {
-            "namespace": "own",
-            "name": "gateway-certificate",
-            "certificate": "/users/me/own.crt",
-            "private_key": "/keys/own.key",
-        },
-    ]
-
-
-def test_every_gateway_is_asked_over_both_families_by_a_name_that_it_serves() -> None:
-    several = FOO | {"name": "several", "hosts": ["*.shop.example", "www.shop.example"]}
-    wild = FOO | {"name": "wild", "http_port": 30085, "hosts": ["*.shop.example"]}
-    node = {"ipv4": "192.168.1.11", "ipv6": "fd00::11"}
-    found = filters.tenant_targets([FOO, BAR, several, wild], node, "/a", 5)
-    assert found[:3] == [
-        {"name": "foo IPv4", "url": "http://192.168.1.11:30080/a", "headers": ["Host:foo.example"], "qps": 5.0},
-        {"name": "foo IPv6", "url": "http://[fd00::11]:30080/a", "headers": ["Host:foo.example"], "qps": 5.0},
-        {"name": "bar IPv4", "url": "http://192.168.1.11:30081/a", "headers": [], "qps": 5.0},
-    ]
-    assert [target["headers"] for target in found[4::2]] == [["Host:www.shop.example"], ["Host:any.shop.example"]]
-    assert [target["name"].split()[1] for target in found] == ["IPv4", "IPv6"] * 4
-    for target in found:
-        made = fortio.Target(**{**target, "headers": tuple(target["headers"])})
-        assert [value for key, value in fortio.run_query(made) if key == "H"] == target["headers"]
-    assert filters.tenant_targets([], node, "/", 5) == []
-
-
-def test_what_is_made_is_what_is_applied(tmp_path: Path) -> None:
-    """Names of files as the one filter and the one that makes them see it."""
-    authority, _ = certificates.ensure_authority(tmp_path, "test", NOW)
-    for name, hosts in filters.tenant_certificate_hosts([FOO, BAR], ["fd00::11"], "cluster.local").items():
-        certificates.ensure_certificate(authority, tmp_path, name, hosts, NOW)
-    for secret in filters.tenant_tls_secrets([FOO, BAR], str(tmp_path)):
-        given = Path(secret["certificate"]).read_bytes(), Path(secret["private_key"]).read_bytes()
-        hosts = ["foo.example", "fd00::11", model.certificate_host(model.parse_tenant(FOO), "cluster.local")]
-        assert certificates.problems(*given, hosts, NOW) == []
-
-
-# --- certificates of the inventory ------------------------------------------------------------------------------------
-
-
-def judged(folder: Path, now: datetime, names: list[str], **changes: Any) -> list[str]:
-    """What is wrong with a tenant foo whose own certificate for these names was made at a time, as lines."""
-    authority, _ = certificates.ensure_authority(folder, "test", now)
-    certificates.ensure_certificate(authority, folder, "foo", names, now)
-    paths = {"cert": str(folder / "foo.crt"), "key": str(folder / "foo.key")} | changes
-    settings = {"twinstack_tenants": [FOO | {"certificate": paths}]}
-    defaults = {"istio_revisions": [{"name": "stable", "default": True}], "twinstack_tenants_revision": "stable"}
-    return [finding.line() for finding in tenant_rules.check_tenants(settings, defaults, lambda name: "all.yml")]
-
-
-def test_a_fitting_certificate_is_accepted(tmp_path: Path) -> None:
-    assert judged(tmp_path, NOW, ["foo.example"]) == []
-    assert judged(tmp_path / "wildcard", NOW, ["*.example"]) == []
-
-
-@pytest.mark.parametrize(
-    ("age", "names", "found"),
-    [
-        (
-            certificates.LIFE + timedelta(days=2),
-            ["foo.example"],
-            f"a certificate that expired on {NOW - timedelta(days=2):%Y-%m-%d}; expected one that is valid today",
-        ),
-        (
-            timedelta(days=-2),
-            ["foo.example"],
-            "a certificate that is valid from "
-            f"{NOW + timedelta(days=2) - certificates.CLOCK_DIFFERENCE:%Y-%m-%d} on; expected one that is valid today",
-        ),
-        (timedelta(0), ["bar.example"], "a certificate for bar.example; expected one for foo.example too"),
-    ],
-)
-def test_a_certificate_that_does_not_fit_is_refused(
-    tmp_path: Path, age: timedelta, names: list[str], found: str
-) -> None:
-    hint = f"openssl x509 -noout -text -in {tmp_path}/foo.crt"
-    assert judged(tmp_path, NOW - age, names) == [
-        f"all.yml: twinstack_tenants[0].certificate.cert: found {found}. Try: {hint}"
-    ]
-
-
-def test_a_key_that_does_not_fit_is_refused(tmp_path: Path) -> None:
-    judged(tmp_path / "other", NOW, ["foo.example"])
-    hint = f"openssl x509 -noout -text -in {tmp_path}/foo.crt"
-    assert judged(tmp_path, NOW, ["foo.example"], key=str(tmp_path / "other" / "foo.key")) == [
-        "all.yml: twinstack_tenants[0].certificate.key: found the key of another certificate; "
-        f"expected the key of the certificate. Try: {hint}"
-    ]
-
-
-def test_a_path_in_the_home_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert judged(tmp_path, NOW, ["foo.example"], cert="~/foo.crt", key="~/foo.key") == []

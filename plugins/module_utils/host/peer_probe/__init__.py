@@ -1,0 +1,1 @@
+"""Every host to every other host in both families, all at the same time."""

@@ -1,0 +1,1 @@
+"""Return a host to its state before the install."""

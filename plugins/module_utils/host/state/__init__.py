@@ -1,0 +1,1 @@
+"""Compare one host with its desired state, and bring it there."""
