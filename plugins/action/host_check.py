@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILY_KEYS
 from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding, errors, summary
 from ansible_collections.twinstack.core.plugins.plugin_utils.preflight.check import check_hosts, merged
-from ansible_collections.twinstack.core.plugins.plugin_utils.preflight.model import FAMILIES, Host, Settings
+from ansible_collections.twinstack.core.plugins.plugin_utils.preflight.model import Host, Settings
 
 
 class ActionModule(ActionBase):
@@ -56,7 +57,7 @@ class ActionModule(ActionBase):
                 hint = f"ansible -m ansible.builtin.ping {name}"
                 findings.append(Finding(name, "probe", "no result", "a host that answers over SSH", hint))
                 continue
-            addresses = {family: str(variables[family]) for family in FAMILIES}
+            addresses = {family: str(variables[family]) for family in FAMILY_KEYS}
             hosts.append(Host(name, addresses, probe["probe"], peers))
         findings = merged(findings + check_hosts(hosts, settings))
         wrong = errors(findings)

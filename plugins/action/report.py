@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILIES
 from ansible_collections.twinstack.core.plugins.plugin_utils.report import page as report_page
 
 
@@ -27,7 +28,7 @@ def phases(record: Path, seconds: float) -> list[dict[str, Any]]:
 
 def seen_again(ways: Sequence[Mapping[str, Any]], hosts: int) -> dict[str, Any]:
     """What was looked at instead of a whole proof. ways: those that each of a number of hosts has tried."""
-    counts = {family: hosts * sum(way["family"] == family for way in ways) for family in report_page.FAMILIES}
+    counts = {family: hosts * sum(way["family"] == family for way in ways) for family in FAMILIES}
     return {"seen": datetime.now(UTC).isoformat(timespec="seconds"), "ways": counts}
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from ansible.errors import AnsibleFilterError
 from ansible.parsing.yaml.dumper import AnsibleDumper
+from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILY_KEYS
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import index as bundle_index
 from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import calico, cluster_dns, kubeadm
 from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import cluster_settings as model
@@ -39,7 +40,7 @@ def _yaml(documents: Sequence[Mapping[str, Any]]) -> str:
 def nodes(names: Sequence[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:
     """Name and address of both families of inventory hosts, in the canonical spelling."""
     return [
-        {"name": name, **{family: canonical(hostvars[name].get(family, "")) for family in ("ipv4", "ipv6")}}
+        {"name": name, **{family: canonical(hostvars[name].get(family, "")) for family in FAMILY_KEYS}}
         for name in names
     ]
 

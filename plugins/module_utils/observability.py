@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
-NAMESPACE = "observability"
-
-
-class ServicePort(NamedTuple):
-    """The name of a Service and its one port, which is the container's too."""
-
-    service: str
-    port: int
+from ansible_collections.twinstack.core.plugins.module_utils.contract import (
+    COLLECTOR,
+    JAEGER,
+    KIALI,
+    PROMETHEUS,
+    ServicePort,
+)
 
 
 @dataclass(frozen=True)
@@ -32,10 +30,6 @@ class Component:
     storage: str = ""
 
 
-PROMETHEUS = ServicePort("prometheus", 9090)
-JAEGER = ServicePort("jaeger-query", 16686)
-COLLECTOR = ServicePort("jaeger-collector", 4317)  # OTLP over gRPC
-KIALI = ServicePort("kiali", 20001)
 # In the order of installation: Kiali reads the other two.
 COMPONENTS = {
     component.name: component

@@ -99,7 +99,7 @@ def run(module: AnsibleModule) -> None:
     if MISSING:
         module.fail_json(msg=missing_required_lib("kubernetes"), exception=MISSING)
     report, run = read(module.params["report"]), read(module.params["run"])
-    why = fingerprint.never_stood(report, module.params["scenarios"])
+    why = fingerprint.never_verified(report, module.params["scenarios"])
     if why:
         module.exit_json(changed=False, stands=False, why=why, ways=[])
     try:
@@ -107,11 +107,11 @@ def run(module: AnsibleModule) -> None:
     except (*API_ERRORS, ConfigException) as error:
         # The verification itself says what is wrong with the way to the API.
         module.exit_json(changed=False, stands=False, why=f"the API does not answer: {reason(error)}", ways=[])
-    why = fingerprint.why_not(report, run, fingerprint.state(raw))
+    why = fingerprint.changed_since(report, run, fingerprint.state(raw))
     empty = fingerprint.uncovered(raw)
     if empty and not why:
         why = f"no pod of the cluster's own is on {', '.join(empty)}, so there is no way to try"
-    module.exit_json(changed=False, stands=not why, why=why, ways=fingerprint.ways(raw))
+    module.exit_json(changed=False, stands=not why, why=why, ways=fingerprint.endpoints(raw))
 
 
 def main() -> None:

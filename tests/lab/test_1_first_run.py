@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import yaml
-from ansible_collections.twinstack.core.plugins.module_utils.verify.model import ALL_GROUPS, GROUPS
+from ansible_collections.twinstack.core.plugins.module_utils.verify.group import Part
+from ansible_collections.twinstack.core.plugins.module_utils.verify.groups import BY_ID, ids
 
 from tests.lab.conftest import ARTIFACTS, PLAYBOOK, REPO, Lab, environment, kill
 
@@ -25,7 +26,7 @@ def test_the_mesh_from_bare_disks_ipv6_first(lab: Lab, molecule: Molecule) -> No
     assert report["ok"], lab.failed()
     assert report["settings"]["primary_family"] == "ipv6"
     for family in ("IPv4", "IPv6"):
-        assert {probe["group"] for probe in report["probes"] if probe["family"] == family} == set(ALL_GROUPS)
+        assert {probe["group"] for probe in report["probes"] if probe["family"] == family} == set(BY_ID)
 
 
 def test_an_interrupted_run_continues_to_green(lab: Lab, molecule: Molecule, tmp_path: Path) -> None:
@@ -53,7 +54,7 @@ def test_an_interrupted_run_continues_to_green(lab: Lab, molecule: Molecule, tmp
     assert report["ok"], lab.failed()
     per_family = {family: [p for p in report["probes"] if p["family"] == family] for family in ("IPv4", "IPv6")}
     for family, probes in per_family.items():
-        assert {probe["group"] for probe in probes} == set(GROUPS), f"{family}: a group was not probed"
+        assert {probe["group"] for probe in probes} == set(ids(Part.CLUSTER)), f"{family}: a group was not probed"
     assert report["skipped"] == []
 
 

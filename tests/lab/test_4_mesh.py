@@ -8,11 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
-from ansible_collections.twinstack.core.plugins.module_utils.verify.model import (
-    MESH_GROUPS,
-    SEEN_GROUPS,
-    TENANT_GROUPS,
-)
+from ansible_collections.twinstack.core.plugins.module_utils.verify.group import Part
+from ansible_collections.twinstack.core.plugins.module_utils.verify.groups import ids
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import index as bundle_index
 
 from tests.lab.conftest import ARTIFACTS, Lab
@@ -83,7 +80,7 @@ def test_a_run_adds_the_mesh_and_proves_it(lab: Lab) -> None:
     lab.play("playbooks/lab/site.yml", timeout=1800)
     assert lab.failed() == []
     assert lab.report()["skipped"] == []
-    assert {probe["group"] for probe in lab.report()["probes"]} >= {*MESH_GROUPS, *TENANT_GROUPS, *SEEN_GROUPS}
+    assert {probe["group"] for probe in lab.report()["probes"]} >= set(ids(Part.MESH, Part.TENANTS, Part.TELEMETRY))
 
 
 def test_the_second_run_changes_nothing(lab: Lab) -> None:

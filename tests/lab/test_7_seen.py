@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Callable
 
 import pytest
-from ansible_collections.twinstack.core.plugins.module_utils import observability
+from ansible_collections.twinstack.core.plugins.module_utils.contract import OBSERVABILITY
 
 from tests.bench.bench import lab_memory
 from tests.lab.conftest import ARTIFACTS, PAGES, REPO, Lab
@@ -46,7 +46,7 @@ def observe(lab: Lab) -> None:
 def test_jaeger_without_ipv6_is_told_in_ipv6_alone(lab: Lab) -> None:
     try:
         for service in ("jaeger-query", "jaeger-collector"):
-            assert lab.keep_first_family(observability.NAMESPACE, service) == "IPv6"
+            assert lab.keep_first_family(OBSERVABILITY, service) == "IPv6"
         found = broken(lab)
     finally:
         observe(lab)
@@ -85,7 +85,7 @@ def test_a_service_and_a_node_that_lose_a_family_are_told_and_raise_an_alert(lab
     """Prometheus' own Service without IPv6: a scrape target is gone. A kubelet shut off in IPv6: a target is down."""
     rule = "INPUT -p tcp --dport 10250 -s fd66::12 -j REJECT"  # worker1, which Prometheus is on
     try:
-        assert lab.keep_first_family(observability.NAMESPACE, "prometheus") == "IPv6"
+        assert lab.keep_first_family(OBSERVABILITY, "prometheus") == "IPv6"
         until(lambda: "FamilyLostOnService" in lab.alerts(), 90, "an alert about the Service")
         assert ("scrape-targets", "IPv6") in broken(lab), "a target that is gone"
     finally:

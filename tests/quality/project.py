@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import os
 from functools import cache
 from pathlib import Path
 
 from tests.conftest import ROOT
 
+PLUGINS = "ansible_collections.twinstack.core.plugins."
 #: Folders that hold what tools or runs leave behind, or a second name for the same files.
 SKIPPED = {"__pycache__", "collections", "artifacts", "secrets"}
 
@@ -26,3 +28,14 @@ def files() -> list[Path]:
 def text(path: Path) -> str:
     """The file's text; what is not UTF-8 is replaced."""
     return path.read_text(encoding="utf-8", errors="replace")
+
+
+def imports(path: Path) -> set[str]:
+    """Names below ``plugins`` that a file imports, with dots."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PLUGINS):
+            found |= {f"{node.module}.{name.name}".removeprefix(PLUGINS) for name in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {name.name.removeprefix(PLUGINS) for name in node.names if name.name.startswith(PLUGINS)}
+    return found

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import ROOT, run
 from tests.quality.project import files
-from tests.tools import variables
+from tests.tools import probe_groups, variables
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
 PAGES = [path for path in files() if path.suffix == ".md"]
@@ -38,6 +38,20 @@ def test_variables_page_is_what_the_roles_say() -> None:
     """The page is generated."""
     written = (ROOT / "docs" / "variables.md").read_text(encoding="utf-8")
     assert written == variables.page(), f"run: {variables.COMMAND}"
+
+
+def test_tables_of_probe_groups_are_what_the_groups_say() -> None:
+    """The tables are generated, the rest of the page is not."""
+    written = probe_groups.PAGE.read_text(encoding="utf-8")
+    assert written == probe_groups.with_tables(written), f"run: {probe_groups.COMMAND}"
+    assert probe_groups.COMMAND in written and probe_groups.COMMAND in str(probe_groups.__doc__)
+
+
+def test_a_page_without_a_place_for_a_table_is_refused() -> None:
+    """Else a part of the groups would be missing, and the page be right."""
+    written = probe_groups.PAGE.read_text(encoding="utf-8")
+    with pytest.raises(ValueError, match="mesh: found no place"):
+        probe_groups.with_tables(written.replace("<!-- probe groups: mesh: end -->", ""))
 
 
 @pytest.mark.parametrize(("target", "command"), list(recipes()))

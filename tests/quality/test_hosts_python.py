@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import tomllib
 from fnmatch import fnmatch
-from pathlib import Path
 
 from tests.conftest import ROOT
+from tests.quality.project import imports
 
-PLUGINS = "ansible_collections.twinstack.core.plugins."
 MODULES = ROOT / "plugins" / "modules"
 HOST = "module_utils.host"
-
-
-def imports(path: Path) -> set[str]:
-    """Names below ``plugins`` that a file imports, with dots."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PLUGINS):
-            found |= {f"{node.module}.{name.name}".removeprefix(PLUGINS) for name in node.names}
-    return found
 
 
 def host_modules() -> set[str]:

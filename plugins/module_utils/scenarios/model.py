@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.twinstack.core.plugins.module_utils.verify.model import FAMILIES, bracketed
-from ansible_collections.twinstack.core.plugins.module_utils.verify.plan_telemetry import trace_headers
+from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILIES, bracketed
+from ansible_collections.twinstack.core.plugins.module_utils.tracing import trace_headers
 
 OUTSIDE = "outside"
 KINDS = ("requests", "load", "seen")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.twinstack.core.plugins.module_utils.contract import DEMO_PORT
+from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILIES
 from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import RESTRICTED
 from ansible_collections.twinstack.core.plugins.module_utils.scenarios import fortio
-from ansible_collections.twinstack.core.plugins.module_utils.verify.model import FAMILIES
 
 NAMESPACE = "twinstack-demo"
 PLAIN = "plain"
@@ -32,8 +33,8 @@ def objects(demo_image: str, fortio_image: str) -> list[Object]:
         "image": demo_image,
         "imagePullPolicy": "IfNotPresent",
         "env": [{"name": "SERVICE", "value": PLAIN}, {"name": "VERSION", "value": "outside"}],
-        "ports": [{"containerPort": 8080}],
-        "readinessProbe": {"httpGet": {"path": "/readyz", "port": 8080}, "periodSeconds": 1},
+        "ports": [{"containerPort": DEMO_PORT}],
+        "readinessProbe": {"httpGet": {"path": "/readyz", "port": DEMO_PORT}, "periodSeconds": 1},
         "securityContext": RESTRICTED | {"runAsUser": fortio.NOBODY},
     }
     spec = {"containers": [plain], "automountServiceAccountToken": False, "terminationGracePeriodSeconds": 1}
@@ -57,7 +58,7 @@ def objects(demo_image: str, fortio_image: str) -> list[Object]:
                     "selector": labels,
                     "ipFamilyPolicy": policy,
                     "ipFamilies": list(families),
-                    "ports": [{"name": "http", "port": 80, "targetPort": 8080, "protocol": "TCP"}],
+                    "ports": [{"name": "http", "port": 80, "targetPort": DEMO_PORT, "protocol": "TCP"}],
                 },
             }
         )

@@ -17,6 +17,8 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
+from ansible_collections.twinstack.core.plugins.module_utils.contract import JAEGER, KIALI, OBSERVABILITY, PROMETHEUS
+from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILIES, bracketed
 from ansible_collections.twinstack.core.plugins.module_utils.kube.apply import remove_namespace, wait_all
 from ansible_collections.twinstack.core.plugins.module_utils.kube.client import Client, RefusedError
 from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import Key, key_of
@@ -35,16 +37,9 @@ from ansible_collections.twinstack.core.plugins.module_utils.scenarios.model imp
     parse_access_log,
     request,
 )
+from ansible_collections.twinstack.core.plugins.module_utils.tracing import trace_id
 from ansible_collections.twinstack.core.plugins.module_utils.verify.cluster import API_ERRORS, Api
-from ansible_collections.twinstack.core.plugins.module_utils.verify.model import FAMILIES, bracketed
 from ansible_collections.twinstack.core.plugins.module_utils.verify.outside import listening
-from ansible_collections.twinstack.core.plugins.module_utils.verify.plan_telemetry import (
-    JAEGER,
-    KIALI,
-    OBSERVABILITY,
-    PROMETHEUS,
-    trace_id,
-)
 
 BATCH_SECONDS = 120.0
 COUNT_SECONDS = 20.0  # as long as Prometheus may take to come back before the first request

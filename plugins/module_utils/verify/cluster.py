@@ -21,6 +21,7 @@ import kubernetes.stream
 import urllib3.exceptions
 import websocket
 import yaml
+from ansible_collections.twinstack.core.plugins.module_utils.contract import KIALI, OBSERVABILITY, PROMETHEUS
 from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import PART_LABEL
 from ansible_collections.twinstack.core.plugins.module_utils.verify.objects import (
     CONTAINER,
@@ -36,11 +37,6 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify.objects impo
     services,
 )
 from ansible_collections.twinstack.core.plugins.module_utils.verify.parse import SOCKET_FILES, SOCKETS
-from ansible_collections.twinstack.core.plugins.module_utils.verify.plan_telemetry import (
-    KIALI,
-    OBSERVABILITY,
-    PROMETHEUS,
-)
 from ansible_collections.twinstack.core.plugins.module_utils.verify.script import END_MARK, SCRIPT
 from ansible_collections.twinstack.core.plugins.module_utils.verify.topology import (
     graph_path,

@@ -1,7 +1,8 @@
-"""Whether the last proof still stands: what of a cluster it was about, as digests, and the ways to try again. Pure.
+"""Whether a cluster is unchanged since its last verification, as digests, and the endpoints to check then. Pure.
 
-A proof takes most of a run that changes nothing. While everything that it was about is the same to the letter, looking
-at the same ways from the hosts themselves tells a break, and only then, or after any change, all of it is proven anew.
+A verification takes most of a run that changes nothing. While everything that it was about is the same to the letter, a
+connectivity check from the hosts themselves tells a break, and only then, or after any change, all of it is verified
+again.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.twinstack.core.plugins.module_utils.verify.model import family_of
+from ansible_collections.twinstack.core.plugins.module_utils.families import family_of
 from ansible_collections.twinstack.core.plugins.module_utils.verify.objects import LABEL
 
 Json = Mapping[str, Any]
 
 
 def state(raw: Json) -> dict[str, str]:
-    """Digests of everything that a proof was about, by name.
+    """Digests of everything that a verification was about, by name.
 
     raw: lists ``nodes``, ``pods``, ``services``, ``pools``, ``policies`` and ``namespaces`` as the API shows them. What
     only tells the time (heartbeats, leases, events) is not in it; a node that was away, a boot, a restarted container
@@ -83,10 +84,10 @@ def pod_addresses(item: Json) -> list[str]:
     return [one["ip"] for one in item["status"].get("podIPs", [])]
 
 
-# --- the ways ---------------------------------------------------------------------------------------------------------
+# --- endpoints --------------------------------------------------------------------------------------------------------
 
 
-def ways(raw: Json) -> list[dict[str, Any]]:
+def endpoints(raw: Json) -> list[dict[str, Any]]:
     """What every host can reach in a sound cluster, in each family: mappings of name, family, address and port.
 
     Port 0 is an echo request. Pods and Services in a namespace with network policies are left out, because hosts may
@@ -95,7 +96,7 @@ def ways(raw: Json) -> list[dict[str, Any]]:
     guarded = _guarded(raw)
     return [
         *(
-            _way(f"pod {_space(item)}/{item['metadata']['name']}", address, 0)
+            _endpoint(f"pod {_space(item)}/{item['metadata']['name']}", address, 0)
             for item in _open_pods(raw)
             for address in pod_addresses(item)
         ),
@@ -105,7 +106,7 @@ def ways(raw: Json) -> list[dict[str, Any]]:
 
 
 def uncovered(raw: Json) -> list[str]:
-    """Nodes that no way leads into: without a pod there, nobody could tell that pods on it are cut off."""
+    """Nodes without an endpoint: without a pod there, nobody could tell that pods on it are cut off."""
     reached = {item["spec"].get("nodeName") for item in _open_pods(raw)}
     return sorted(item["metadata"]["name"] for item in raw["nodes"] if item["metadata"]["name"] not in reached)
 
@@ -127,7 +128,7 @@ def _open_pods(raw: Json) -> list[Json]:
     ]
 
 
-def _way(name: str, address: str, port: int) -> dict[str, Any]:
+def _endpoint(name: str, address: str, port: int) -> dict[str, Any]:
     return {"name": name, "family": family_of(address), "address": address, "port": port}
 
 
@@ -152,9 +153,9 @@ def _to_services(services: Iterable[Json], slices: list[Json]) -> Iterator[dict[
             if address == "None":
                 continue
             for port in item["spec"].get("ports", []):
-                way = _way(f"Service {_space(item)}/{item['metadata']['name']}", address, port["port"])
-                if port.get("protocol", "TCP") == "TCP" and (way["family"], port.get("name", "")) in served:
-                    yield way
+                found = _endpoint(f"Service {_space(item)}/{item['metadata']['name']}", address, port["port"])
+                if port.get("protocol", "TCP") == "TCP" and (found["family"], port.get("name", "")) in served:
+                    yield found
 
 
 def _to_node_ports(services: Iterable[Json], nodes: Iterable[Json], slices: list[Json]) -> Iterator[dict[str, Any]]:
@@ -166,27 +167,27 @@ def _to_node_ports(services: Iterable[Json], nodes: Iterable[Json], slices: list
                 continue
             for one in inside:
                 name = f"node port of {_space(item)}/{item['metadata']['name']}"
-                way = _way(name, one["address"], port["nodePort"])
-                if (way["family"], port.get("name", "")) in served:
-                    yield way
+                found = _endpoint(name, one["address"], port["nodePort"])
+                if (found["family"], port.get("name", "")) in served:
+                    yield found
 
 
 # --- the verdict ------------------------------------------------------------------------------------------------------
 
 
-def never_stood(report: Json, scenarios: Iterable[str] = ()) -> str:
-    """Why there is no proof that could stand; empty when there is one.
+def never_verified(report: Json, scenarios: Iterable[str] = ()) -> str:
+    """Why there is no verification to compare with; empty when there is one.
 
-    report: the last verification's, empty = none; scenarios: ids of those that belong to a proof.
+    report: the last verification's, empty = none; scenarios: ids of those that belong to a verification.
     """
     if not report.get("ok"):
-        return "there is no proof in which every probe passed"
+        return "there is no verification in which every probe passed"
     lacking = sorted(set(scenarios) - {result["id"] for result in report.get("scenarios", [])})
-    return f"there is no proof of {', '.join(lacking)}" if lacking else ""
+    return f"there is no verification of {', '.join(lacking)}" if lacking else ""
 
 
-def why_not(report: Json, run: Json, found: Mapping[str, str]) -> str:
-    """Why the last proof, which once stood, does not any more; empty when it does.
+def changed_since(report: Json, run: Json, found: Mapping[str, str]) -> str:
+    """What has changed since the last verification; empty when nothing has.
 
     report: the last verification's. run: the callback's record of the run that goes on, empty = none.
     found: the state of the cluster as it is.
@@ -196,7 +197,7 @@ def why_not(report: Json, run: Json, found: Mapping[str, str]) -> str:
     other = sorted(name for name in {*before, *found} if before.get(name) != found.get(name))
     if other:
         more = f" and {len(other) - 1} more" if len(other) > 1 else ""
-        return f"not what it was at the last proof: {other[0]}{more}"
+        return f"changed since the last verification: {other[0]}{more}"
     if not run or run.get("finished", True):
         return "nothing tells what this run has changed (callback run_report)"
     changed = [

@@ -1,46 +1,11 @@
-"""The words of the verification: families, what a cluster looks like to it, probes and their outcomes."""
+"""The words of the verification: what a cluster looks like to it, probes and their outcomes."""
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-FAMILIES = ("IPv4", "IPv6")
-GROUPS = (
-    "addresses",
-    "host-host",
-    "pod-pod",
-    "cluster-ip",
-    "node-port",
-    "headless",
-    "dns",
-    "api-server",
-    "certificate",
-    "egress",
-    "large-packet",
-    "kube-proxy",
-)
-# Only where there is a mesh.
-MESH_GROUPS = (
-    "mesh-rules",
-    "mesh-mtls",
-    "mesh-name",
-    "mesh-wire",
-    "mesh-plain",
-    "mesh-strict",
-    "mesh-outside",
-    "mesh-gateway",
-)
-# Only where tenants have gateways, and where the mesh is observed.
-TENANT_GROUPS = ("tenant-gateway", "tenant-listens")
-COUNT_GROUPS = ("mesh-count",)
-SEEN_GROUPS = ("mesh-metrics", "mesh-trace", "mesh-collector", "mesh-graph", "scrape-targets")
-ALL_GROUPS = (*GROUPS, *MESH_GROUPS, *TENANT_GROUPS, *COUNT_GROUPS, *SEEN_GROUPS)  # in the order of the report
-# Groups that stand on Services: kube-proxy and DNS follow the API some moments later, so they are probed last.
-SERVICE_GROUPS = frozenset(
-    {"cluster-ip", "node-port", "headless", "dns", "kube-proxy", *MESH_GROUPS, *TENANT_GROUPS, *COUNT_GROUPS}
-)
+from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILIES
 
 POD = "pod"
 PEER = "peer"
@@ -49,39 +14,6 @@ MESH = "mesh"
 TENANT = "tenant"  # a runner: tenant/NAMESPACE/POD/CONTAINER
 GATEWAY = "gateway"
 OUTSIDE = "outside"
-
-
-def family_of(address: str) -> str:
-    """``IPv4`` or ``IPv6``. Raises ValueError when the text is no address."""
-    return FAMILIES[0] if ipaddress.ip_address(address).version == 4 else FAMILIES[1]
-
-
-def is_address(text: str) -> bool:
-    """Whether the text is an IP address of either family."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def by_family(addresses: list[str]) -> dict[str, str]:
-    """The first address of each family that has one."""
-    found: dict[str, str] = {}
-    for address in addresses:
-        if is_address(address):
-            found.setdefault(family_of(address), address)
-    return found
-
-
-def bracketed(host: str) -> str:
-    """A host as it stands in a URL: IPv6 literals in brackets."""
-    return f"[{host}]" if ":" in host else host
-
-
-def endpoint(address: str, port: int) -> str:
-    """``address:port`` in one spelling per address, whatever the source wrote."""
-    return f"{bracketed(str(ipaddress.ip_address(address)))}:{port}"
 
 
 @dataclass(frozen=True)
@@ -306,7 +238,7 @@ Action = Known | Fetch | Query | Ping | Servers | NoServers | Redirects | Listen
 
 @dataclass(frozen=True)
 class Probe:
-    """One thing to prove. runner: where it runs (``pod/cp1``, ``host/cp1``, ``outside``); address: what is probed."""
+    """One thing to verify. runner: where it runs (``pod/cp1``, ``host/cp1``, ``outside``); address: what is probed."""
 
     id: str
     group: str

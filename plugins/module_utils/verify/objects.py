@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.twinstack.core.plugins.module_utils.contract import ISTIO_PROXY
+from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILIES
 from ansible_collections.twinstack.core.plugins.module_utils.verify.model import (
-    FAMILIES,
     GATEWAY,
     HOST,
     MESH,
@@ -100,7 +101,7 @@ def gateway_deployment() -> dict[str, Any]:
                 "spec": {
                     "terminationGracePeriodSeconds": 1,
                     # Without a tag the API server would make the policy Always, which fails where images are sent.
-                    "containers": [{"name": "istio-proxy", "image": "auto", "imagePullPolicy": "IfNotPresent"}],
+                    "containers": [{"name": ISTIO_PROXY, "image": "auto", "imagePullPolicy": "IfNotPresent"}],
                 },
             },
         },

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.twinstack.core.plugins.module_utils.contract import CERTIFICATE_HOST, ISTIO_PROXY
+from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILIES, by_family, endpoint, is_address
 from ansible_collections.twinstack.core.plugins.module_utils.verify.model import (
-    FAMILIES,
     HOST,
     MESH,
     PEER,
@@ -19,9 +20,6 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify.model import
     Service,
     TenantGateway,
     Workload,
-    by_family,
-    endpoint,
-    is_address,
 )
 from ansible_collections.twinstack.core.plugins.module_utils.verify.objects import (
     CONTROL_PLANE_LABEL,
@@ -30,8 +28,6 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify.objects impo
 )
 
 Json = Mapping[str, Any]
-
-PROXY = "istio-proxy"  # the mesh's own container in every pod
 
 # Calico's VXLAN modes in the words of `twinstack_encapsulation`.
 ENCAPSULATION = {"CrossSubnet": "VXLANCrossSubnet", "Always": "VXLAN", "Never": "None"}
@@ -43,8 +39,6 @@ IMAGE_VERSIONS = {
     "kube-proxy": "kube-proxy",
     "pilot": "istio",
 }
-# Set by role tenants: a name that the gateway's certificate is good for.
-CERTIFICATE_HOST = "twinstack.core/certificate-host"
 KUBE_PROXY_METRICS = "127.0.0.1:10249"  # kube-proxy: --metrics-bind-address without a value, bound to IPv4
 
 
@@ -217,7 +211,7 @@ def parse_workloads(services: Iterable[Json], pods: Iterable[Json]) -> tuple[Wor
 
 def _target_ports(service: Json, pod: Json) -> Iterator[tuple[str, int]]:
     """Ports of a pod's programs that a Service leads to by TCP, each with a container that can tell of it."""
-    containers = [item for item in pod["spec"].get("containers", []) if item["name"] != PROXY]
+    containers = [item for item in pod["spec"].get("containers", []) if item["name"] != ISTIO_PROXY]
     named, owner = {}, {}
     for container in containers:
         for port in container.get("ports", []):

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ansible_collections.twinstack.core.plugins.module_utils.families import endpoint, family_of, is_address
 from ansible_collections.twinstack.core.plugins.module_utils.verify.model import (
     Action,
     Fetch,
@@ -18,9 +19,6 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify.model import
     Redirects,
     Servers,
     Verdict,
-    endpoint,
-    family_of,
-    is_address,
 )
 from ansible_collections.twinstack.core.plugins.module_utils.verify.script import CURL_FIELDS, END_MARK, LARGE_BYTES
 

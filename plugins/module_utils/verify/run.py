@@ -13,13 +13,12 @@ from typing import Any
 
 from ansible_collections.twinstack.core.plugins.module_utils.verify import fingerprint
 from ansible_collections.twinstack.core.plugins.module_utils.verify.cluster import API_ERRORS, Api, wait_until
+from ansible_collections.twinstack.core.plugins.module_utils.verify.group import Turn
+from ansible_collections.twinstack.core.plugins.module_utils.verify.groups import BY_ID
 from ansible_collections.twinstack.core.plugins.module_utils.verify.model import (
-    COUNT_GROUPS,
     GATEWAY,
     OUTSIDE,
     POD,
-    SEEN_GROUPS,
-    SERVICE_GROUPS,
     TENANT,
     Cluster,
     Known,
@@ -40,7 +39,6 @@ BATCH_SECONDS = 60.0  # longest time for one shell's whole batch
 ENDPOINTS_SECONDS = 10.0
 AGAIN_SECONDS = 1.0
 LOOK_SECONDS = 5.0  # a look asks for everything; on a small control plane it takes a second or two
-TRAFFIC_GROUP = "mesh-mtls"
 MOST_SHELLS = 32
 
 Execute = Callable[[str, str], str]
@@ -219,14 +217,14 @@ def endpoints_complete(cluster: Cluster, namespace: str) -> bool:
 def probe_all(
     todo: Plan, execute: Execute, settle_seconds: float, again: Callable[[], Plan] | None = None
 ) -> dict[str, Verdict]:
-    """A verdict for every probe: first what needs no Service, then what does, then failures again until time is up.
+    """A verdict for every probe, one turn of groups after the other, then failures again until time is up.
 
     execute: runs a batch at a runner and returns the shell's output; raises OSError when it cannot.
     again: the plan from what the API says by now, because a cluster that settles changes what is to be expected.
     """
     verdicts: dict[str, Verdict] = {}
-    for turn in range(4):
-        verdicts |= probe_once([probe for probe in todo.probes if _turn(probe) == turn], execute)
+    for turn in Turn:
+        verdicts |= probe_once([probe for probe in todo.probes if BY_ID[probe.group].turn is turn], execute)
     end = time.monotonic() + settle_seconds
     while time.monotonic() < end:
         failed = {name for name, verdict in verdicts.items() if not verdict.ok and not verdict.skip}
@@ -238,25 +236,16 @@ def probe_all(
         except API_ERRORS:  # the way to the API may be what settles
             current = todo
         there = {probe.id for probe in current.probes}
-        for name in (name for name in failed - there if name.startswith("tenant-listens/")):
-            verdicts[name] = Verdict(False, "its pods have gone meanwhile", skip=True)
-        groups = {probe.group for probe in current.probes if probe.id in failed}
-        # What is counted, traced or drawn is seen only while there is something to see.
-        resent = TRAFFIC_GROUP if groups & set(SEEN_GROUPS) else ""
-        again_probes = [probe for probe in current.probes if probe.id in failed or probe.group == resent]
+        for name in failed - there:
+            if gone := BY_ID[name.partition("/")[0]].gone:
+                verdicts[name] = Verdict(False, gone, skip=True)
+        # Telemetry shows requests only while there are some.
+        resend = any(BY_ID[probe.group].turn is Turn.TELEMETRY for probe in current.probes if probe.id in failed)
+        again_probes = [
+            probe for probe in current.probes if probe.id in failed or (resend and BY_ID[probe.group].traffic)
+        ]
         verdicts |= probe_once(again_probes, execute)
     return verdicts
-
-
-def _turn(probe: Probe) -> int:
-    """What stands on Services comes after the rest, what others saw of it comes last.
-
-    What is counted comes alone between them: a request that is given up among many others and sent again would be
-    counted twice.
-    """
-    if probe.group in SEEN_GROUPS:
-        return 3
-    return 2 if probe.group in COUNT_GROUPS else int(probe.group in SERVICE_GROUPS)
 
 
 def probe_once(probes: Iterable[Probe], execute: Execute) -> dict[str, Verdict]:

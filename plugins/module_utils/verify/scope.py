@@ -1,4 +1,4 @@
-"""What planning needs of a cluster: the scope of one verification, and the words that all groups use. Pure."""
+"""What planning needs of a cluster: the scope of one verification. Pure."""
 
 from __future__ import annotations
 
@@ -10,17 +10,13 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify.model import
     POD,
     Agent,
     Cluster,
-    Fetch,
     Known,
     Node,
     Outside,
     Probe,
     Service,
-    bracketed,
 )
 from ansible_collections.twinstack.core.plugins.module_utils.verify.objects import mesh_namespace
-
-ANY = Fetch("")  # a request for any answer; its URL is filled in
 
 
 @dataclass(frozen=True)
@@ -93,13 +89,3 @@ class Scope:
 def pairs(cluster: Cluster) -> Iterator[tuple[Node, Node]]:
     """Every ordered pair of different nodes."""
     return ((one, other) for one in cluster.nodes for other in cluster.nodes if one is not other)
-
-
-def url(address: str, port: int, path: str, scheme: str = "http") -> str:
-    """A URL; the host may be a name or an address of either family."""
-    return f"{scheme}://{bracketed(address)}:{port}{path}"
-
-
-def missing(what: str, family: str) -> Known:
-    """The failure that stands for every probe to an address that is not there."""
-    return Known(False, f"not tried: {what} has no {family} address")

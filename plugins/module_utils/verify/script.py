@@ -11,13 +11,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 
+from ansible_collections.twinstack.core.plugins.module_utils.families import family_of
 from ansible_collections.twinstack.core.plugins.module_utils.verify.model import (
     Action,
     Fetch,
     Ping,
     Query,
     Redirects,
-    family_of,
 )
 
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from ansible_collections.twinstack.core.plugins.module_utils.verify.model import FAMILIES
+from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILIES
 
 SECONDS = 120
 ENDS = ("source", "destination")

@@ -10,12 +10,11 @@ import ipaddress
 import json
 from typing import Any
 
+from ansible_collections.twinstack.core.plugins.module_utils.families import TITLES, is_address
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-FAMILIES = ("ipv4", "ipv6")
-TITLES = {"ipv4": "IPv4", "ipv6": "IPv6"}
-BITS = {"ipv4": 32, "ipv6": 128}
 _ADDRESS = {"ipv4": ipaddress.IPv4Address, "ipv6": ipaddress.IPv6Address}
 _EXAMPLE_ADDRESS = {"ipv4": "10.10.0.11", "ipv6": "fd00:10::11"}
 _EXAMPLE_NETWORK = {"ipv4": "10.244.0.0/16", "ipv6": "fd00:244::/56"}
@@ -113,7 +112,7 @@ def parse_address(value: Any, family: str) -> Address:
         address = ipaddress.ip_address(value)
     except ValueError:
         head, slash, _ = value.partition("/")
-        if slash and _is_address(head):
+        if slash and is_address(head):
             wanted = f"{head}, without a prefix length"
         raise AddressError(shown(value), wanted) from None
     if not isinstance(address, _ADDRESS[family]):
@@ -136,7 +135,7 @@ def parse_network(value: Any) -> Network:
     family = "ipv6" if ":" in value else "ipv4"
     wanted = f"an {TITLES[family]} network like {_EXAMPLE_NETWORK[family]}"
     head, slash, prefix = value.partition("/")
-    if not slash and _is_address(head):
+    if not slash and is_address(head):
         raise AddressError(f"{value} without a prefix length", wanted)
     try:
         network = ipaddress.ip_network(value, strict=False)
@@ -150,12 +149,3 @@ def parse_network(value: Any) -> Network:
     if reason:
         raise AddressError(f"{value} ({reason})", f"a private, unique local or global {TITLES[family]} network")
     return network
-
-
-def _is_address(text: str) -> bool:
-    """Whether the text is an address of any family."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -6,16 +6,18 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 
-from ansible_collections.twinstack.core.plugins.plugin_utils.manifests.observability import Object
-from ansible_collections.twinstack.core.plugins.plugin_utils.manifests.prometheus_jobs import (
-    NODE_FAMILIES,
-    SERVICE_FAMILIES,
+from ansible_collections.twinstack.core.plugins.module_utils.contract import (
+    ISTIOD_JOB,
+    NODE_FAMILIES_JOB,
+    SERVICE_FAMILIES_JOB,
 )
+from ansible_collections.twinstack.core.plugins.plugin_utils.manifests.observability import Object
 
 # increase() misses the first refusal: the series begins with it, and what a series begins with is no increase. So a
 # series that was not there ten minutes ago counts too, unless it is Prometheus that was not there.
 REJECTS = "sum by (instance) (pilot_total_xds_rejects"
-WATCHED_THEN = 'up{job="istiod"} offset 10m == 1 or time() - process_start_time_seconds{job="istiod"} < 600'
+OF_ISTIOD = f'{{job="{ISTIOD_JOB}"}}'
+WATCHED_THEN = f"up{OF_ISTIOD} offset 10m == 1 or time() - process_start_time_seconds{OF_ISTIOD} < 600"
 REJECTED = (
     "sum by (instance) (increase(pilot_total_xds_rejects[10m])) > 0"
     f" or ({REJECTS}) > 0 unless {REJECTS} offset 10m)) and on (instance) ({WATCHED_THEN})"
@@ -56,7 +58,7 @@ def prometheus_rules(certificates: Mapping[str, str]) -> Object:
         },
         {
             "alert": "FamilyLostOnNode",
-            "expr": f'up{{job="{NODE_FAMILIES}"}} == 0',
+            "expr": f'up{{job="{NODE_FAMILIES_JOB}"}} == 0',
             "for": "1m",
             "labels": {"severity": "critical"},
             "annotations": {"summary": "{{ $labels.node }} does not answer over {{ $labels.ip_family }}"},
@@ -64,8 +66,8 @@ def prometheus_rules(certificates: Mapping[str, str]) -> Object:
         {
             "alert": "FamilyLostOnService",
             # Either there is no real server behind the address, which IPVS refuses, or no address in DNS.
-            "expr": f'up{{job="{SERVICE_FAMILIES}"}} == 0 '
-            f'or label_replace(count by (service) (up{{job="{SERVICE_FAMILIES}"}}) < 2, "ip_family", "one", "", "")',
+            "expr": f'up{{job="{SERVICE_FAMILIES_JOB}"}} == 0 '
+            f'or label_replace(count by (service) (up{{job="{SERVICE_FAMILIES_JOB}"}}) < 2, "ip_family", "one", "", "")',
             "for": "1m",
             "labels": {"severity": "critical"},
             "annotations": {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.twinstack.core.plugins.module_utils.families import TITLES
 from ansible_collections.twinstack.core.plugins.plugin_utils.manifests.cluster_settings import Cluster
 
 
@@ -17,7 +18,7 @@ def dns_service(cluster: Cluster) -> dict[str, Any]:
         "spec": {
             "clusterIP": addresses[0],
             "clusterIPs": addresses,
-            "ipFamilies": [{"ipv4": "IPv4", "ipv6": "IPv6"}[family] for family in cluster.families],
+            "ipFamilies": [TITLES[family] for family in cluster.families],
             "ipFamilyPolicy": "RequireDualStack",
             "ports": [
                 {"name": "dns", "port": 53, "protocol": "UDP", "targetPort": "dns"},

@@ -1,6 +1,6 @@
 """One cluster's settings as typed data, from which every document about it follows.
 
-The roles hand their settings over as one mapping (`__twinstack_cluster`).
+The roles hand their settings over as one mapping (`twinstack_cluster`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-FAMILIES = ("ipv4", "ipv6")
+from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILY_KEYS
+
 # The tenth address of a service network is what kubeadm gives the DNS service (kubeadm: constants.GetDNSIP).
 DNS_ADDRESS_OFFSET = 10
 
@@ -75,31 +76,31 @@ def parse_cluster(data: Mapping[str, Any]) -> Cluster:
 
     def families(field: str, kind: type) -> dict[str, Any]:
         values = data[field]
-        missing = [family for family in FAMILIES if not values.get(family)]
+        missing = [family for family in FAMILY_KEYS if not values.get(family)]
         if missing:
             raise ValueError(f"{field}: found nothing for {' and '.join(missing)}, expected a value for both families")
-        return {family: kind(values[family]) for family in FAMILIES}
+        return {family: kind(values[family]) for family in FAMILY_KEYS}
 
     def networks(field: str) -> dict[str, str]:
         found: dict[str, str] = {}
         for text in data[field]:
             network = ipaddress.ip_network(str(text))
             found[f"ipv{network.version}"] = str(network)
-        if len(found) != len(FAMILIES) or len(data[field]) != len(FAMILIES):
+        if len(found) != len(FAMILY_KEYS) or len(data[field]) != len(FAMILY_KEYS):
             raise ValueError(f"{field}: found {', '.join(map(str, data[field]))}, expected one network of each family")
         return found
 
     def nodes(field: str) -> tuple[Node, ...]:
         found = []
         for item in data[field]:
-            missing = [family for family in FAMILIES if not item.get(family)]
+            missing = [family for family in FAMILY_KEYS if not item.get(family)]
             if missing:
                 raise ValueError(f"{item['name']}: {' and '.join(missing)}: found nothing, expected an address")
             # One spelling for all files and arguments, whatever the inventory's.
-            found.append(Node(str(item["name"]), *(str(ipaddress.ip_address(item[family])) for family in FAMILIES)))
+            found.append(Node(str(item["name"]), *(str(ipaddress.ip_address(item[family])) for family in FAMILY_KEYS)))
         return tuple(found)
 
-    if data["primary_family"] not in FAMILIES:
+    if data["primary_family"] not in FAMILY_KEYS:
         raise ValueError(f"primary_family: found {data['primary_family']!r}, expected ipv4 or ipv6")
     return Cluster(
         name=str(data["name"]),

@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.twinstack.core.plugins.module_utils.observability import COLLECTOR
+from ansible_collections.twinstack.core.plugins.module_utils.contract import COLLECTOR, ISTIO_SYSTEM
 
-NAMESPACE = "istio-system"
 HOST = "kubernetes.io/hostname"
 # The configuration that Calico's calico-node writes; istio-cni adds itself to it, and again whenever calico-node has
 # written it anew (istio: cni/pkg/install/install.go).
@@ -131,7 +130,7 @@ def operator(build: Build, spec: Mapping[str, Any]) -> Object:
         "profile": "empty",
         "hub": build.hub,
         "tag": build.tag,
-        "namespace": NAMESPACE,
+        "namespace": ISTIO_SYSTEM,
         "unvalidatedValues": unvalidated,
     }
     return {"apiVersion": "install.istio.io/v1alpha1", "kind": "IstioOperator", "spec": {**common, **spec}}
@@ -250,7 +249,7 @@ def _telemetry(mesh: Mesh, revision: Revision) -> Object:
 
 
 def _root_object(api_version: str, kind: str, name: str, spec: Mapping[str, Any]) -> Object:
-    metadata = {"name": name, "namespace": NAMESPACE}
+    metadata = {"name": name, "namespace": ISTIO_SYSTEM}
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": dict(spec)}
 
 

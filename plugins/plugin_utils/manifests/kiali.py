@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.twinstack.core.plugins.module_utils.observability import (
-    COMPONENTS,
-    JAEGER,
-    KIALI,
-    NAMESPACE,
-    PROMETHEUS,
-)
+from ansible_collections.twinstack.core.plugins.module_utils.contract import JAEGER, KIALI, OBSERVABILITY, PROMETHEUS
+from ansible_collections.twinstack.core.plugins.module_utils.observability import COMPONENTS
 from ansible_collections.twinstack.core.plugins.plugin_utils.manifests.observability import (
     PATIENCE,
     Object,
@@ -27,7 +22,7 @@ COMPONENT = COMPONENTS["kiali"]
 
 def kiali(settings: Mapping[str, Any]) -> list[Object]:
     """Kiali, which only reads. settings: image, primary_family, domain, resources, istiod (a control plane's name)."""
-    host = f"{NAMESPACE}.svc.{settings['domain']}"
+    host = f"{OBSERVABILITY}.svc.{settings['domain']}"
     config, digest = config_map(
         "kiali",
         {
@@ -36,10 +31,10 @@ def kiali(settings: Mapping[str, Any]) -> list[Object]:
                 "auth": {"strategy": "anonymous"},
                 "deployment": {"accessible_namespaces": ["**"], "view_only_mode": True, "cluster_wide_access": True},
                 "external_services": {
-                    "prometheus": {"url": f"http://{PROMETHEUS.service}.{host}:{PROMETHEUS.port}"},
+                    "prometheus": {"url": f"http://{PROMETHEUS.name}.{host}:{PROMETHEUS.port}"},
                     "tracing": {
                         "enabled": True,
-                        "in_cluster_url": f"http://{JAEGER.service}.{host}:{JAEGER.port}",
+                        "in_cluster_url": f"http://{JAEGER.name}.{host}:{JAEGER.port}",
                         "use_grpc": False,
                     },
                     "grafana": {"enabled": False},

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.twinstack.core.plugins.plugin_utils.manifests.cluster_settings import FAMILIES, Cluster, Node
+from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILY_KEYS
+from ansible_collections.twinstack.core.plugins.plugin_utils.manifests.cluster_settings import Cluster, Node
 
 CRI_SOCKET = "unix:///run/containerd/containerd.sock"
 # Requests a second that the controllers may send, and how many at once. With their own 20 the removal of one
@@ -73,7 +74,7 @@ def kubeadm_init(
         "controllerManager": {
             "extraArgs": [
                 {"name": f"node-cidr-mask-size-{family}", "value": str(cluster.node_mask[family])}
-                for family in FAMILIES
+                for family in FAMILY_KEYS
             ]
             + CONTROLLER_PACE
         },

@@ -11,8 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
+from ansible_collections.twinstack.core.plugins.module_utils.contract import (
+    OBSERVABILITY,
+)
 from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import RESTRICTED
-from ansible_collections.twinstack.core.plugins.module_utils.observability import NAMESPACE, Component
+from ansible_collections.twinstack.core.plugins.module_utils.observability import Component
 
 NOBODY = 65534
 PATIENCE = {"periodSeconds": 5, "timeoutSeconds": 5}  # a busy host is no reason to take a page away
@@ -26,13 +29,13 @@ def families(primary_family: str) -> list[str]:
 
 
 def _meta(name: str, **more: Any) -> Object:
-    return {"name": name, "namespace": NAMESPACE, "labels": {"app": name}, **more}
+    return {"name": name, "namespace": OBSERVABILITY, "labels": {"app": name}, **more}
 
 
 def namespace() -> Object:
     """The namespace of all three; nothing in it needs any privilege."""
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OBSERVABILITY, "labels": labels}}
 
 
 def services(component: Component, primary_family: str) -> list[Object]:
@@ -41,7 +44,7 @@ def services(component: Component, primary_family: str) -> list[Object]:
         {
             "apiVersion": "v1",
             "kind": "Service",
-            "metadata": _meta(place.service),
+            "metadata": _meta(place.name),
             "spec": {
                 "selector": {"app": component.deployment},
                 "ipFamilyPolicy": "RequireDualStack",
@@ -95,7 +98,7 @@ def config_map(name: str, files: Mapping[str, Any]) -> tuple[Object, str]:
 def reader(name: str, rules: Sequence[Object]) -> list[Object]:
     """A service account and what it may read in the whole cluster."""
     full = f"twinstack-{name}"
-    subject = {"kind": "ServiceAccount", "name": name, "namespace": NAMESPACE}
+    subject = {"kind": "ServiceAccount", "name": name, "namespace": OBSERVABILITY}
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": full}
     api = "rbac.authorization.k8s.io/v1"
     return [
@@ -126,7 +129,12 @@ def storage(name: str, node: str, path: str, size: str) -> list[Object]:
                 "accessModes": ["ReadWriteOnce"],
                 "persistentVolumeReclaimPolicy": "Retain",
                 "storageClassName": full,
-                "claimRef": {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": NAMESPACE, "name": name},
+                "claimRef": {
+                    "apiVersion": "v1",
+                    "kind": "PersistentVolumeClaim",
+                    "namespace": OBSERVABILITY,
+                    "name": name,
+                },
                 "local": {"path": path},
                 "nodeAffinity": affinity,
             },

@@ -5,17 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.twinstack.core.plugins.module_utils.observability import PROMETHEUS
-from ansible_collections.twinstack.core.plugins.module_utils.verify.model import bracketed
-from ansible_collections.twinstack.core.plugins.module_utils.verify.plan_telemetry import (
-    FAMILY_JOBS,
+from ansible_collections.twinstack.core.plugins.module_utils.contract import (
+    API_SERVER_JOB,
+    COREDNS_JOB,
+    FELIX_JOB,
     IPVS_JOB,
+    ISTIO_CNI_JOB,
+    ISTIO_PROXY,
+    ISTIOD_JOB,
+    KUBELET_JOB,
+    NODE_FAMILIES_JOB,
+    PODS_JOB,
+    PROMETHEUS,
     PROMETHEUS_JOB,
+    PROXIES_JOB,
+    SERVICE_FAMILIES_JOB,
 )
+from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILIES, bracketed
 
 KUBELET_PORT = 10250
 IPVS_APP = "twinstack-ipvs-servers"
-NODE_FAMILIES, SERVICE_FAMILIES = FAMILY_JOBS
 # Histograms of the API server that nobody here reads: 33,000 of the lab's 76,000 series. How long requests take, and
 # when certificates of clients end, is kept.
 UNREAD = "(etcd_request_duration|apiserver_request_(sli|body)|apiserver_(watch|storage|response))_.*_bucket"
@@ -77,7 +86,7 @@ def _node_families(nodes: Sequence[Mapping[str, str]]) -> Object:
     nodes: name, ipv4 and ipv6 of each. The page is the smallest that a kubelet has.
     """
     return {
-        "job_name": NODE_FAMILIES,
+        "job_name": NODE_FAMILIES_JOB,
         "scheme": "https",
         "metrics_path": "/metrics/probes",
         "tls_config": dict(_TLS),
@@ -88,7 +97,7 @@ def _node_families(nodes: Sequence[Mapping[str, str]]) -> Object:
                 "labels": {"node": node["name"], "ip_family": family},
             }
             for node in nodes
-            for family in ("IPv4", "IPv6")
+            for family in FAMILIES
         ],
         # The job is about the way; what is at its end is in the other jobs.
         "metric_relabel_configs": [{"source_labels": ["__name__"], "regex": ".*", "action": "drop"}],
@@ -102,7 +111,7 @@ def _service_families(services: Mapping[str, int], domain: str) -> Object:
     """
     records = {"IPv4": "A", "IPv6": "AAAA"}
     return {
-        "job_name": SERVICE_FAMILIES,
+        "job_name": SERVICE_FAMILIES_JOB,
         "dns_sd_configs": [
             {"names": [f"{name}.svc.{domain}."], "type": record, "port": int(port), "refresh_interval": "15s"}
             for name, port in services.items()
@@ -161,14 +170,14 @@ def prometheus_config(settings: Mapping[str, Any]) -> Object:
         for canonical, name in (("canonical_service", "app"), ("canonical_revision", "version"))
     ]
     proxies = {
-        "job_name": "proxies",
+        "job_name": PROXIES_JOB,
         "metrics_path": "/stats/prometheus",
         "kubernetes_sd_configs": [{"role": "pod"}],
         "relabel_configs": [
             {
                 # An init container where Kubernetes starts sidecars itself, a container where it is a gateway.
                 "source_labels": ["__meta_kubernetes_pod_container_name"],
-                "regex": "istio-proxy",
+                "regex": ISTIO_PROXY,
                 "action": "keep",
             },
             *_address("15090"),
@@ -182,7 +191,7 @@ def prometheus_config(settings: Mapping[str, Any]) -> Object:
         ],
     }
     api_server = {
-        "job_name": "api-server",
+        "job_name": API_SERVER_JOB,
         "scheme": "https",
         "tls_config": {"ca_file": _TLS["ca_file"]},
         "authorization": {"credentials_file": _TOKEN},
@@ -198,16 +207,16 @@ def prometheus_config(settings: Mapping[str, Any]) -> Object:
         "rule_files": ["/etc/prometheus/rules.yml"],
         "scrape_configs": [
             proxies,
-            _pods("istiod", ("app", "istiod"), "15014"),
-            _pods("istio-cni", ("k8s_app", "istio-cni-node"), "15014"),
+            _pods(ISTIOD_JOB, ("app", "istiod"), "15014"),
+            _pods(ISTIO_CNI_JOB, ("k8s_app", "istio-cni-node"), "15014"),
             # Long pages, which cost whoever tells them more than they change.
             *(
                 job | {"scrape_interval": settings["cluster_interval"]}
                 for job in (
-                    _pods("coredns", ("k8s_app", "kube-dns"), "9153"),
-                    _nodes("kubelet", "/metrics"),
-                    _nodes("pods", "/metrics/resource"),
-                    _pods("felix", ("k8s_app", "calico-node"), "9091"),
+                    _pods(COREDNS_JOB, ("k8s_app", "kube-dns"), "9153"),
+                    _nodes(KUBELET_JOB, "/metrics"),
+                    _nodes(PODS_JOB, "/metrics/resource"),
+                    _pods(FELIX_JOB, ("k8s_app", "calico-node"), "9091"),
                     api_server,
                 )
             ),

@@ -6,11 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.twinstack.core.plugins.module_utils.observability import NAMESPACE as OBSERVABILITY
-from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import istio as mesh
+from ansible_collections.twinstack.core.plugins.module_utils.contract import DEMO_PORT, ISTIO_SYSTEM, OBSERVABILITY
 from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import observability, traffic
 
-PORT = 8080
 GATEWAY = "gateway"
 QUOTA = {"pods": 30, "services": 12}
 # What a pod of the gateway or of a version needs beside the running ones while it is replaced.
@@ -40,7 +38,7 @@ def workloads(item: Mapping[str, Any]) -> list[Workload]:
             name=str(one["name"]),
             versions=tuple(str(version) for version in one.get("versions", ["v0.0.1"])),
             image=str(one.get("image", "")),
-            port=int(one.get("port", PORT)),
+            port=int(one.get("port", DEMO_PORT)),
             replicas=int(one.get("replicas", 1)),
         )
         for one in item.get("services", [])
@@ -81,7 +79,7 @@ def objects(item: Mapping[str, Any], primary_family: str, image: str, resources:
     limit = {"type": "Container", "default": {"memory": "256Mi"}, "defaultRequest": {"cpu": "10m", "memory": "32Mi"}}
     yield _object("v1", "LimitRange", space, "tenant", {"limits": [limit]})
     reaches = [str(name) for name in item.get("reaches", [])]
-    shown = [".", mesh.NAMESPACE, OBSERVABILITY, *reaches]
+    shown = [".", ISTIO_SYSTEM, OBSERVABILITY, *reaches]
     # Without it every proxy is told of every Service of the cluster, other tenants' included.
     egress = [{"hosts": [f"{name}/*" for name in shown]}]
     yield _object("networking.istio.io/v1", "Sidecar", space, "default", {"egress": egress})

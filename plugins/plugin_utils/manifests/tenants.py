@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.twinstack.core.plugins.module_utils.observability import COLLECTOR
-from ansible_collections.twinstack.core.plugins.module_utils.observability import NAMESPACE as OBSERVABILITY
-from ansible_collections.twinstack.core.plugins.module_utils.verify.observe import CERTIFICATE_HOST
+from ansible_collections.twinstack.core.plugins.module_utils.contract import (
+    CERTIFICATE_HOST,
+    COLLECTOR,
+    ISTIO_PROXY,
+    ISTIO_SYSTEM,
+    OBSERVABILITY,
+)
 from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import istio as mesh
 from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import observability, tenant_workloads
 
@@ -214,7 +218,7 @@ def _server(name: str, numbers: tuple[int, int], tenant: Tenant, tls: Object | N
 
 def _deployment(tenant: Tenant, labels: Object, resources: Mapping[str, Any]) -> Object:
     container = {
-        "name": "istio-proxy",
+        "name": ISTIO_PROXY,
         "image": "auto",
         # Without a tag the API server would make the policy Always, which fails where images are sent.
         "imagePullPolicy": "IfNotPresent",
@@ -284,7 +288,7 @@ def _policies(tenant: Tenant) -> list[Object]:
             ingress=[{"from": [space(OBSERVABILITY)], "ports": ports("TCP", 15020, 15090)}],
             egress=[
                 {"to": [space("kube-system")], "ports": [*ports("UDP", 53), *ports("TCP", 53)]},
-                {"to": [space(mesh.NAMESPACE)], "ports": ports("TCP", 15010, 15012)},
+                {"to": [space(ISTIO_SYSTEM)], "ports": ports("TCP", 15010, 15012)},
                 {"to": [space(OBSERVABILITY)], "ports": ports("TCP", COLLECTOR.port)},
             ],
         ),

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-FAMILIES = ("ipv4", "ipv6")
-
 
 @dataclass(frozen=True)
 class Settings:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
+from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILY_KEYS
 from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding
-from ansible_collections.twinstack.core.plugins.plugin_utils.preflight.model import FAMILIES, Host, Settings, link_of
+from ansible_collections.twinstack.core.plugins.plugin_utils.preflight.model import Host, Settings, link_of
 
 # VXLAN adds 50 bytes over IPv4 and 70 over IPv6; IPv6 needs 1280 inside (RFC 7348, RFC 8200).
 VXLAN_OVERHEAD = 70
@@ -18,7 +19,7 @@ OWN_ROUTE_PROTOCOLS = ("80", "bird")
 
 def check_addresses(host: Host, _settings: Settings) -> Iterator[Finding]:
     """Both addresses are on a link that is up, usable, and leave room for VXLAN."""
-    for family in FAMILIES:
+    for family in FAMILY_KEYS:
         address = host.addresses[family]
         place = link_of(host, family)
         if place is None:
@@ -53,7 +54,7 @@ def check_addresses(host: Host, _settings: Settings) -> Iterator[Finding]:
 def check_pod_mtu(host: Host, settings: Settings) -> Iterator[Finding]:
     """A pod's packet must fit, with its VXLAN header where there can be one, into the link of either family."""
     overhead = 0 if settings.encapsulation == "None" else VXLAN_OVERHEAD
-    rooms = {place[0]: int(place[1]["mtu"]) - overhead for family in FAMILIES if (place := link_of(host, family))}
+    rooms = {place[0]: int(place[1]["mtu"]) - overhead for family in FAMILY_KEYS if (place := link_of(host, family))}
     for name, room in sorted(rooms.items()):
         if settings.mtu > room:
             expected = f"at most {room} on {name}" + (f" ({overhead} less than its own, for VXLAN)" if overhead else "")
@@ -91,7 +92,7 @@ def check_disabled_ipv6(host: Host, _settings: Settings) -> Iterator[Finding]:
 
 def check_routes(host: Host, settings: Settings) -> Iterator[Finding]:
     """Routes of the host that the pod or service networks would cut off."""
-    for family in FAMILIES:
+    for family in FAMILY_KEYS:
         for route in host.probe["routes"][family]:
             if route["destination"] == "default":
                 continue
@@ -103,7 +104,7 @@ def check_routes(host: Host, settings: Settings) -> Iterator[Finding]:
                 if other.version == network.version and other.overlaps(network):
                     found = f"{cidr}, but the host has a route to {network} by {route['device'] or route['type']}"
                     yield Finding(host.name, variable, found, "a network that no host has a route to")
-    for family in FAMILIES:
+    for family in FAMILY_KEYS:
         if not any(route["destination"] == "default" for route in host.probe["routes"][family]):
             yield Finding(
                 host.name,

@@ -6,13 +6,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILY_KEYS
 from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding
-from ansible_collections.twinstack.core.plugins.plugin_utils.preflight.model import FAMILIES, Host, Settings, link_of
+from ansible_collections.twinstack.core.plugins.plugin_utils.preflight.model import Host, Settings, link_of
 
 
 def check_equality(hosts: Sequence[Host]) -> Iterator[Finding]:
     """What must be equal on all hosts, and what must not."""
-    for family in FAMILIES:
+    for family in FAMILY_KEYS:
         places = {host.name: link_of(host, family) for host in hosts}
         mtus = {name: int(place[1]["mtu"]) for name, place in places.items() if place}
         if len(set(mtus.values())) > 1:
@@ -86,6 +87,6 @@ def check_peers(host: Host, settings: Settings) -> Iterator[Finding]:
             found = ", ".join(f"{kind}: {reason}" for kind, reason in sorted(reasons.items()))
             yield Finding(host.name, f"{family} probe port", found, "a free port", "set preflight_probe_port")
     for peer, families in sorted(host.peers.get("peers", {}).items()):
-        for family in FAMILIES:
+        for family in FAMILY_KEYS:
             if link_of(host, family):  # a missing address has a finding of its own
                 yield from check_pair(host, peer, family, families[family], settings)

@@ -7,13 +7,13 @@ from html import escape
 from typing import Any
 from xml.etree import ElementTree
 
+from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILIES
 from ansible_collections.twinstack.core.plugins.plugin_utils.report import (
     comparison,
     scenario_pictures,
     topology_picture,
 )
 
-FAMILIES = ("IPv4", "IPv6")
 STYLE = """
 :root{color-scheme:light dark;--ok:#1a7f37;--okbg:#1a7f3722;--bad:#c62828;--badbg:#c6282822;--line:#8884;--dim:#777;
 --bar:#3b76c4;--six:#c46b00}

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-FAMILIES = ("IPv4", "IPv6")
+from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILIES
+
 BOX_WIDTH, BOX_HEIGHT, BOX_GAP = 190, 46, 26
 TURN, TOLD = 90, 225  # between two columns: where lines change their height, then as wide as what stands on one
 ENTRY = 18  # between two lines that end at the same box, each with its words above it

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import paramiko
+from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILY_KEYS
 from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding
 
-FAMILIES = ("ipv4", "ipv6")
 #: The kinds of key that OpenSSH servers have, each with the signature algorithms that make a server show it.
 KINDS = {
     "ssh-ed25519": ("ssh-ed25519",),
@@ -90,10 +90,10 @@ def host_from_variables(name: str, variables: Mapping[str, Any]) -> tuple[Host, 
     """A host from its inventory variables, and what is missing in them. No family is ever made up."""
     findings = [
         Finding(name, family, "no value", f"the host's {family} address", f"add {family} to the host in the inventory")
-        for family in FAMILIES
+        for family in FAMILY_KEYS
         if not variables.get(family)
     ]
-    addresses = {field: str(variables[field]) for field in (*FAMILIES, "ansible_host") if variables.get(field)}
+    addresses = {field: str(variables[field]) for field in (*FAMILY_KEYS, "ansible_host") if variables.get(field)}
     arguments = " ".join(str(variables.get(f"ansible_ssh_{part}_args") or "") for part in ("common", "extra"))
     return Host(name, addresses, int(variables.get("ansible_port") or SSH_PORT), proxy_command(arguments)), findings
 

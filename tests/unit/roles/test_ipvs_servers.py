@@ -10,8 +10,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from ansible_collections.twinstack.core.plugins.module_utils.families import endpoint
 from ansible_collections.twinstack.core.plugins.module_utils.verify import parse as verify_parse
-from ansible_collections.twinstack.core.plugins.module_utils.verify.model import endpoint
 
 from tests.conftest import ROOT
 

@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILY_KEYS, TITLES
 from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.addresses import (
-    FAMILIES,
-    TITLES,
     Address,
     AddressError,
     Network,
@@ -72,7 +71,7 @@ def addresses(inventory: Inventory) -> tuple[dict[tuple[str, str], Address], lis
     for host, variables in inventory.hosts.items():
         if host == LOCALHOST:
             continue
-        for family in FAMILIES:
+        for family in FAMILY_KEYS:
             value = variables.get(family)
             if isinstance(value, Unresolved):
                 findings.append(unresolved(host, family, value, host))

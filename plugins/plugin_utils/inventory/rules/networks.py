@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.twinstack.core.plugins.module_utils.families import BITS, FAMILY_KEYS, TITLES
 from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.addresses import (
-    BITS,
-    FAMILIES,
-    TITLES,
     Address,
     AddressError,
     Network,
@@ -50,13 +48,13 @@ def networks(inventory: Inventory, settings: Mapping[str, Any]) -> tuple[dict[tu
             else:
                 usable[use, family] = network
             order.append(family)
-        for family in FAMILIES:
+        for family in FAMILY_KEYS:
             if name in settings and family not in order:
                 expected = f"an {TITLES[family]} network too; no family is ever guessed"
                 findings.append(Finding(where, name, f"no {TITLES[family]} network", expected))
         primary = settings.get("primary_family")
         # kubeadm hands the list on as it is; pods' networks may stand in any order.
-        if use == "service" and len(set(order)) == len(FAMILIES) and primary in FAMILIES and order[0] != primary:
+        if use == "service" and len(set(order)) == len(FAMILY_KEYS) and primary in FAMILY_KEYS and order[0] != primary:
             expected = f"the {TITLES[primary]} network first, as primary_family says"
             hint = "kube-apiserver refuses a first one of another family than its own address"
             findings.append(Finding(where, name, f"{shown(settings[name][0])} first", f"{expected}; {hint}"))
@@ -69,7 +67,7 @@ def check_overlaps(
     addresses: Mapping[tuple[str, str], Address],
 ) -> Iterator[Finding]:
     """Pods, Services and hosts have networks of their own in each family."""
-    for family in FAMILIES:
+    for family in FAMILY_KEYS:
         pod, service = networks.get(("pod", family)), networks.get(("service", family))
         if pod and service and pod.overlaps(service):
             found = f"{service}, which overlaps {pod} of pod_cidrs"
@@ -86,7 +84,7 @@ def check_pools(
     inventory: Inventory, settings: Mapping[str, Any], networks: Mapping[tuple[str, str], Network], nodes: int
 ) -> Iterator[Finding]:
     """Every node gets its part of the pod network, from Kubernetes and from Calico."""
-    for family in FAMILIES:
+    for family in FAMILY_KEYS:
         name, pool = f"twinstack_node_mask_{family}", networks.get(("pod", family))
         mask = settings.get(name)
         where = inventory.where(name)
@@ -115,7 +113,7 @@ def check_pools(
 
 def check_services(inventory: Inventory, networks: Mapping[tuple[str, str], Network]) -> Iterator[Finding]:
     """The Service networks have a size that kube-apiserver accepts and that leaves room."""
-    for family in FAMILIES:
+    for family in FAMILY_KEYS:
         network = networks.get(("service", family))
         if network is None:
             continue

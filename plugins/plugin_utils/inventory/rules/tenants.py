@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.twinstack.core.plugins.module_utils.contract import ISTIO_SYSTEM, OBSERVABILITY
 from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding, Where
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.addresses import shown
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules import tenant_services
@@ -42,7 +43,7 @@ NAME = re.compile(r"(\*\.)?([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)*[a-z0-9]([-a-z
 # The API server's own default for --service-node-port-range.
 NODE_PORTS = range(30000, 32768)
 # Namespaces that belong to the cluster or to this project.
-RESERVED = ("default", "istio-system", "observability")
+RESERVED = ("default", ISTIO_SYSTEM, OBSERVABILITY)
 RESERVED_BEGINNINGS = ("kube-", "twinstack-")
 MTLS_MODES = ("STRICT", "PERMISSIVE", "DISABLE")
 SERVICE_TYPES = ("NodePort", "LoadBalancer")

@@ -17,7 +17,7 @@ from ansible_collections.twinstack.core.plugins.action import report as report_a
 from ansible_collections.twinstack.core.plugins.module_utils.scenarios import http_probe, model, telemetry
 from ansible_collections.twinstack.core.plugins.module_utils.scenarios import objects as scenario_objects
 from ansible_collections.twinstack.core.plugins.module_utils.scenarios import run as scenario_run
-from ansible_collections.twinstack.core.plugins.module_utils.verify.plan_telemetry import trace_id
+from ansible_collections.twinstack.core.plugins.module_utils.tracing import trace_id
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules import scenarios as scenario_rules
 from ansible_collections.twinstack.core.plugins.plugin_utils.report import page as report_page
 from ansible_collections.twinstack.core.plugins.plugin_utils.report import scenario_pictures

@@ -1,15 +1,23 @@
-"""A three-node dual-stack cluster as the API shows it, for the tests of the verification."""
+"""A three-node dual-stack cluster as the API shows it, without and with a mesh, for the tests of the verification."""
 
 from __future__ import annotations
 
 import copy
 from typing import Any
 
-from ansible_collections.twinstack.core.plugins.module_utils.verify.model import Cluster
+from ansible_collections.twinstack.core.plugins.module_utils.verify import objects
+from ansible_collections.twinstack.core.plugins.module_utils.verify.group import Group
+from ansible_collections.twinstack.core.plugins.module_utils.verify.model import Cluster, Outside, Probe
 from ansible_collections.twinstack.core.plugins.module_utils.verify.objects import LABEL, services
 from ansible_collections.twinstack.core.plugins.module_utils.verify.observe import observe
+from ansible_collections.twinstack.core.plugins.module_utils.verify.parse import Request
+from ansible_collections.twinstack.core.plugins.module_utils.verify.scope import Scope
 
 NAMESPACE = "twinstack-verify"
+LAB = Outside({"IPv4": "10.66.0.1", "IPv6": "fd66::1"}, 40000)
+SPACE = objects.mesh_namespace(NAMESPACE)
+ANSWERED = Request(200, 0, 1.0, "10.244.2.6", "10.96.9.1", 0, 1, "")
+RUN = "cafe0001"
 NODES = {"cp1": 1, "worker1": 2, "worker2": 3}
 CLUSTER_IPS = {
     "dual-ipv4-first": ["10.96.9.1", "fd66:96::901"],
@@ -132,3 +140,54 @@ def raw_cluster() -> dict[str, Any]:
 def sample_cluster() -> Cluster:
     """The healthy cluster."""
     return observe(raw_cluster())
+
+
+def raw_mesh() -> dict[str, Any]:
+    """The healthy cluster with a mesh, a pod of it on every worker."""
+    raw = raw_cluster()
+    raw["mesh_revision"] = "stable"
+    for name, number in NODES.items():
+        if number > 1:
+            item = pod("pod", name, number)
+            item["metadata"] |= {"name": f"mesh-{name}", "namespace": SPACE, "labels": {objects.LABEL: "mesh"}}
+            raw["pods"].append(item)
+    for item in objects.mesh_services():
+        name = item["metadata"]["name"]
+        port = {"name": "http", "port": 80, "protocol": "TCP"} | ({"nodePort": 31080} if name == "gateway" else {})
+        raw["services"].append(service(name, SPACE, CLUSTER_IPS.get(name, ["10.96.9.9", "fd66:96::909"]), [port]))
+    return raw
+
+
+def raw_observed() -> dict[str, Any]:
+    """The mesh with two tenants, one of them with HTTPS, and Prometheus, Jaeger and Kiali."""
+    raw = raw_mesh()
+    for number, (name, port) in enumerate(
+        (("prometheus", 9090), ("jaeger-query", 16686), ("kiali", 20001), ("jaeger-collector", 4317))
+    ):
+        ports = [{"name": "http", "port": port, "protocol": "TCP"}]
+        raw["services"].append(service(name, "observability", [f"10.96.8.{number}", f"fd66:96::80{number}"], ports))
+    http = {"name": "http", "port": 80, "nodePort": 30080}
+    https = {"name": "https", "port": 443, "nodePort": 30443}
+    foo = service("gateway", "foo", ["10.96.7.1", "fd66:96::701"], [http, https]) | {"certificate": "PEM\n"}
+    foo["metadata"]["annotations"] = {"twinstack.core/certificate-host": "foo.example"}
+    bar = service("gateway", "bar", ["10.96.7.2", "fd66:96::702"], [http | {"nodePort": 30081}]) | {"certificate": ""}
+    shop = service("shop", "foo", ["10.96.7.3", "fd66:96::703"], [{"name": "http", "port": 80, "targetPort": "web"}])
+    shop["spec"]["selector"] = {"app": "shop"}
+    for number in (1, 2):
+        item = pod("pod", "worker1", 2)
+        item["metadata"] = {
+            "name": f"shop-v1-{number}",
+            "namespace": "foo",
+            "labels": {"app": "shop", "pod-template-hash": "v1"},
+        }
+        item["spec"]["containers"] = [{"name": "web", "image": "x", "ports": [{"name": "web", "containerPort": 8081}]}]
+        raw["pods"].append(item)
+    return raw | {"gateways": [foo, bar], "tenant_services": [foo, bar, shop]}
+
+
+def probes_of(
+    group: Group, raw: dict[str, Any], proxy_mode: str = "ipvs", outside: Outside | None = LAB
+) -> dict[str, Probe]:
+    """What one group has for a cluster, by id."""
+    scope = Scope(observe(raw), NAMESPACE, 18080, proxy_mode, outside, RUN)
+    return {item.id: item for item in group.plan(scope) if isinstance(item, Probe)}

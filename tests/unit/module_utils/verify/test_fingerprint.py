@@ -1,4 +1,4 @@
-"""verify_unchanged: when a proof stands, and what is tried again."""
+"""verify_unchanged: what is a change since the last verification, and what is checked when there is none."""
 
 from __future__ import annotations
 
@@ -123,9 +123,9 @@ def test_everything_else_is_a_change(change: Callable[[dict[str, Any]], Any]) ->
     assert changed(change) != fingerprint.state(RAW)
 
 
-def test_ways_lead_over_both_families_to_what_hosts_may_reach() -> None:
+def test_endpoints_are_in_both_families_what_hosts_may_reach() -> None:
     """Not to pods in a host's network, to UDP, to ports that nobody serves, nor behind network policies."""
-    found = [(way["name"], way["address"], way["port"]) for way in fingerprint.ways(RAW)]
+    found = [(one["name"], one["address"], one["port"]) for one in fingerprint.endpoints(RAW)]
     assert found == [
         ("pod kube-system/dns", "10.0.0.5", 0),
         ("pod kube-system/dns", "fd00::5", 0),
@@ -134,7 +134,7 @@ def test_ways_lead_over_both_families_to_what_hosts_may_reach() -> None:
         ("node port of tenant/gateway", "192.0.2.1", 30080),
         ("node port of tenant/gateway", "2001:db8::1", 30080),
     ]
-    assert [way["family"] for way in fingerprint.ways(RAW)] == ["IPv4", "IPv6"] * 3
+    assert [one["family"] for one in fingerprint.endpoints(RAW)] == ["IPv4", "IPv6"] * 3
 
 
 def test_a_node_without_a_pod_that_hosts_may_reach_is_not_covered() -> None:
@@ -150,18 +150,22 @@ def run(status: str) -> dict[str, Any]:
     return {"finished": False, "phases": [{"roles": [{"tasks": [task]}]}]}
 
 
-def test_a_proof_stands_only_while_nothing_has_changed() -> None:
+def test_a_verification_holds_only_while_nothing_has_changed() -> None:
     found = {"pods a/b": "1"}
     good = {"ok": True, "state": found}
-    assert fingerprint.why_not(good, run("ok"), found) == ""
-    assert "no proof" in fingerprint.never_stood({})
-    assert "no proof" in fingerprint.never_stood(good | {"ok": False})
-    assert fingerprint.why_not(good, run("ok"), {"pods a/b": "2", "pods a/c": "1"}).endswith("pods a/b and 1 more")
-    assert fingerprint.why_not(good, run("ok"), {}).endswith(": pods a/b")
-    assert "not what it was" in fingerprint.why_not({"ok": True}, run("ok"), found), "a report of an older version"
-    assert fingerprint.never_stood(good, ["S1"]).endswith("no proof of S1")
-    assert fingerprint.never_stood(good | {"scenarios": [{"id": "S1"}]}, ["S1"]) == ""
-    assert "T on one" in fingerprint.why_not(good, run("changed"), found)
-    assert "T on one" in fingerprint.why_not(good, run("failed"), found)
-    assert "run_report" in fingerprint.why_not(good, {}, found)
-    assert "run_report" in fingerprint.why_not(good, run("ok") | {"finished": True}, found)
+    assert fingerprint.changed_since(good, run("ok"), found) == ""
+    assert "no verification" in fingerprint.never_verified({})
+    assert "no verification" in fingerprint.never_verified(good | {"ok": False})
+    assert fingerprint.changed_since(good, run("ok"), {"pods a/b": "2", "pods a/c": "1"}).endswith(
+        "pods a/b and 1 more"
+    )
+    assert fingerprint.changed_since(good, run("ok"), {}).endswith(": pods a/b")
+    assert "changed since the last verification" in fingerprint.changed_since({"ok": True}, run("ok"), found), (
+        "a report of an older version"
+    )
+    assert fingerprint.never_verified(good, ["S1"]).endswith("no verification of S1")
+    assert fingerprint.never_verified(good | {"scenarios": [{"id": "S1"}]}, ["S1"]) == ""
+    assert "T on one" in fingerprint.changed_since(good, run("changed"), found)
+    assert "T on one" in fingerprint.changed_since(good, run("failed"), found)
+    assert "run_report" in fingerprint.changed_since(good, {}, found)
+    assert "run_report" in fingerprint.changed_since(good, run("ok") | {"finished": True}, found)

@@ -1,4 +1,4 @@
-"""What programs print, and what it proves."""
+"""What programs print, and what it tells."""
 
 from __future__ import annotations
 

@@ -6,25 +6,15 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from ansible_collections.twinstack.core.plugins.module_utils.verify.model import (
-    FAMILIES,
-    GROUPS,
-    Fetch,
-    Known,
-    NoServers,
-    Outside,
-    Ping,
-    Probe,
-    Query,
-    Servers,
-)
+from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILIES
+from ansible_collections.twinstack.core.plugins.module_utils.verify.group import Part
+from ansible_collections.twinstack.core.plugins.module_utils.verify.groups import ids
+from ansible_collections.twinstack.core.plugins.module_utils.verify.model import Known, Outside, Probe
 from ansible_collections.twinstack.core.plugins.module_utils.verify.observe import observe, waiting_reason
 from ansible_collections.twinstack.core.plugins.module_utils.verify.plan import plan, plan_without_agents
 from ansible_collections.twinstack.core.plugins.module_utils.verify.scope import Plan
 
-from tests.unit.module_utils.verify.samples import NAMESPACE, raw_cluster, sample_cluster
-
-LAB = Outside({"IPv4": "10.66.0.1", "IPv6": "fd66::1"}, 40000)
+from tests.unit.module_utils.verify.samples import LAB, NAMESPACE, raw_cluster, sample_cluster
 
 
 def planned(raw: dict[str, Any], proxy_mode: str = "", outside: Outside | None = LAB) -> Plan:
@@ -42,7 +32,7 @@ def failed(todo: Plan) -> set[str]:
 
 def test_every_group_is_there_and_every_id_once() -> None:
     todo = planned(raw_cluster())
-    assert {probe.group for probe in todo.probes} == set(GROUPS)
+    assert {probe.group for probe in todo.probes} == set(ids(Part.CLUSTER))
     assert [name for name, times in Counter(probe.id for probe in todo.probes).items() if times > 1] == []
     assert todo.skipped == ()
     assert failed(todo) == set()
@@ -55,7 +45,9 @@ def test_every_probe_has_a_runner_that_runs() -> None:
             assert probe.runner == "outside" or cluster.agents[probe.runner].running, probe.id
 
 
-@pytest.mark.parametrize("group", [name for name in GROUPS if name not in ("api-server", "kube-proxy", "certificate")])
+@pytest.mark.parametrize(
+    "group", [name for name in ids(Part.CLUSTER) if name not in ("api-server", "kube-proxy", "certificate")]
+)
 def test_families_are_peers(group: str) -> None:
     """Same probes in both families, but for what has one family by nature."""
     shapes = {
@@ -67,70 +59,6 @@ def test_families_are_peers(group: str) -> None:
         for family in FAMILIES
     }
     assert shapes["IPv4"] == shapes["IPv6"] != set()
-
-
-def test_pods_are_probed_on_one_host_and_across_hosts() -> None:
-    probes = by_id(planned(raw_cluster()))
-    across, same = probes["pod-pod/IPv6/cp1/worker1"].action, probes["pod-pod/IPv6/cp1/cp1"].action
-    assert across == Fetch("http://[fd66:244:0:2::4]:8080/hostname", bodies=frozenset({"pod-worker1"}))
-    assert same == Fetch("http://[fd66:244:0:1::5]:8080/hostname", bodies=frozenset({"peer-cp1"}))
-
-
-def test_egress_expects_the_nodes_own_address_of_the_family() -> None:
-    probes = by_id(planned(raw_cluster()))
-    inside, outside = probes["egress/IPv6/cp1/worker1"].action, probes["egress/IPv6/cp1/outside"].action
-    assert inside == Fetch("http://[fd66::12]:18080/clientip", bodies=frozenset({"fd66::11"}), source=True)
-    assert outside == Fetch("http://[fd66::1]:40000/", bodies=frozenset({"fd66::11"}), source=True)
-
-
-def test_dns_asks_for_both_records_over_both_transports() -> None:
-    probes = by_id(planned(raw_cluster()))
-    name = f"only-ipv4.{NAMESPACE}.svc.cluster.local."
-    assert probes["dns/IPv6/cp1/only-ipv4/A"].action == Query("fd66:96::a", "A", name, frozenset({"10.96.9.3"}))
-    assert probes["dns/IPv6/cp1/only-ipv4/AAAA"].action == Query("fd66:96::a", "AAAA", name, frozenset())
-    assert probes["dns/IPv4/cp1/only-ipv4/A"].action == Query("10.96.0.10", "A", name, frozenset({"10.96.9.3"}))
-
-
-def test_headless_stands_for_every_pod() -> None:
-    action = by_id(planned(raw_cluster()))["headless/IPv4/worker2/records"].action
-    assert isinstance(action, Query)
-    assert action.answers == {"10.244.1.4", "10.244.2.4", "10.244.3.4"}
-    assert action.server == ""
-
-
-def test_the_api_is_reached_in_both_families_though_its_service_has_one() -> None:
-    ids = {probe.id for probe in planned(raw_cluster()).probes if probe.group == "api-server"}
-    assert "api-server/IPv4/worker1/kubernetes" in ids
-    assert "api-server/IPv6/worker1/kubernetes" not in ids
-    assert "api-server/IPv6/worker1/cp1" in ids
-
-
-def test_certificate_covers_addresses_from_every_host_and_names_in_both_families() -> None:
-    probes = by_id(planned(raw_cluster()))
-    assert probes["certificate/IPv6/worker1/cp1"].action == Fetch("https://[fd66::11]:6443/livez")
-    for family, via in (("IPv4", "10.66.0.11:6443"), ("IPv6", "[fd66::11]:6443")):
-        action = probes[f"certificate/{family}/cp1/cp1/api.twinstack.internal"].action
-        assert action == Fetch("https://api.twinstack.internal:6443/livez", connect_to=via)
-
-
-def test_full_size_pings_take_the_pods_own_mtu_only_in_pods() -> None:
-    probes = by_id(planned(raw_cluster()))
-    assert probes["large-packet/IPv6/cp1/worker1/pod-ping"].action == Ping("fd66:244:0:2::4", own_mtu=True)
-    assert probes["large-packet/IPv6/cp1/worker1/host-ping"].action == Ping("fd66::12", own_mtu=False)
-
-
-def test_kube_proxy_must_have_every_entry_with_its_real_servers() -> None:
-    action = by_id(planned(raw_cluster()))[f"kube-proxy/IPv6/worker1/{NAMESPACE}-node-port"].action
-    servers = frozenset({"[fd66:244:0:1::4]:8080", "[fd66:244:0:2::4]:8080", "[fd66:244:0:3::4]:8080"})
-    assert action == Servers({"TCP [fd66:96::905]:80": servers, "TCP [fd66::12]:30080": servers})
-
-
-def test_nftables_must_have_left_nothing_of_ipvs() -> None:
-    probes = by_id(planned(raw_cluster(), proxy_mode="nftables"))
-    assert probes["kube-proxy/IPv6/cp1/ipvs"].action == NoServers("IPv6")
-    mode = probes["kube-proxy/IPv4/cp1/mode"].action
-    assert isinstance(mode, Fetch)
-    assert mode.bodies == {"nftables"}
 
 
 def test_without_a_known_proxy_mode_the_group_is_skipped() -> None:

@@ -7,18 +7,16 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from ansible_collections.twinstack.core.plugins.module_utils.verify import run as verify_run
+from ansible_collections.twinstack.core.plugins.module_utils.verify.group import Turn
+from ansible_collections.twinstack.core.plugins.module_utils.verify.groups import GROUPS
 from ansible_collections.twinstack.core.plugins.module_utils.verify.model import (
-    GROUPS,
-    SEEN_GROUPS,
     Action,
     Fetch,
     Known,
-    Outside,
     Probe,
     Query,
     Verdict,
@@ -26,13 +24,6 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify.model import
 from ansible_collections.twinstack.core.plugins.module_utils.verify.observe import observe
 from ansible_collections.twinstack.core.plugins.module_utils.verify.outside import listening, run_outside
 from ansible_collections.twinstack.core.plugins.module_utils.verify.parse import judge, parse_output
-from ansible_collections.twinstack.core.plugins.module_utils.verify.plan import plan
-from ansible_collections.twinstack.core.plugins.module_utils.verify.report import (
-    conclude,
-    counts,
-    first_failures,
-    next_command,
-)
 from ansible_collections.twinstack.core.plugins.module_utils.verify.run import (
     endpoints_complete,
     probe_all,
@@ -87,7 +78,7 @@ def run(actions: dict[int, Action]) -> dict[int, Verdict]:
     return {key: judge(key, action, output) for key, action in actions.items()}
 
 
-def test_one_batch_proves_many_things_in_both_families(ports: dict[str, int]) -> None:
+def test_one_batch_verifies_many_things_in_both_families(ports: dict[str, int]) -> None:
     ipv4, ipv6 = f"http://127.0.0.1:{ports['IPv4']}", f"http://[::1]:{ports['IPv6']}"
     verdicts = run(
         {
@@ -201,13 +192,14 @@ def test_services_are_probed_after_the_rest_and_failures_again(
     assert len(batches) == 3, "what passed is not probed again, what cannot change neither"
 
 
-@pytest.mark.parametrize("group", SEEN_GROUPS)
+@pytest.mark.parametrize("group", [group.id for group in GROUPS if group.turn is Turn.TELEMETRY])
 def test_traffic_is_sent_again_only_while_it_is_to_be_seen(
     ports: dict[str, int], monkeypatch: pytest.MonkeyPatch, group: str
 ) -> None:
     """What is counted, traced or drawn may have been missed the first time; other groups need no traffic."""
     monkeypatch.setattr(verify_run, "AGAIN_SECONDS", 0.0)
-    groups = (group, "cluster-ip", verify_run.TRAFFIC_GROUP, "host-host")
+    (traffic,) = (one.id for one in GROUPS if one.traffic)
+    groups = (group, "cluster-ip", traffic, "host-host")
     todo = Plan(tuple(probe(name, name, Fetch(f"http://[::1]:{ports['IPv6']}/")) for name in groups), ())
 
     def counted(failing: dict[str, int]) -> tuple[list[int], str]:
@@ -225,6 +217,21 @@ def test_traffic_is_sent_again_only_while_it_is_to_be_seen(
 
     assert counted({group: 3, "cluster-ip": 1}) == ([4, 2, 4, 1], group)
     assert counted({"cluster-ip": 2}) == ([1, 3, 1, 1], group)
+
+
+def test_a_tenants_program_that_has_gone_meanwhile_is_skipped_and_nothing_else_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(verify_run, "AGAIN_SECONDS", 0.0)
+
+    def refuse(runner: str, text: str) -> str:
+        raise OSError("no such pod")
+
+    names = ("tenant-listens", "host-host")
+    todo = Plan(tuple(probe(name, name, Fetch("http://[::1]:1/")) for name in names), ())
+    verdicts = probe_all(todo, refuse, 0.2, lambda: Plan((), ()))
+    assert verdicts["tenant-listens"] == Verdict(False, "its pods have gone meanwhile", skip=True)
+    assert not verdicts["host-host"].skip
 
 
 def test_a_runner_that_cannot_be_reached_fails_its_probes(ports: dict[str, int]) -> None:
@@ -288,82 +295,3 @@ def test_while_the_hint_says_no_there_is_hardly_a_look(monkeypatch: pytest.Monke
     asked.clear()
     assert wait_for_agents(look, NAMESPACE, 0, lambda: False).agents
     assert asked == ["look"]
-
-
-# --- the report -----------------------------------------------------------------------------------------------
-
-
-def report_of(**broken: Verdict) -> dict[str, Any]:
-    todo = plan(sample_cluster(), NAMESPACE, 18080, "", Outside())
-    verdicts = {item.id: Verdict(True, "fine", 1.0) for item in todo.probes}
-    verdicts.update({name.replace("__", "/").replace("_", "-"): verdict for name, verdict in broken.items()})
-    assert set(verdicts) == {item.id for item in todo.probes}
-    return conclude(todo, verdicts, sample_cluster(), "2026-11-24T06:00:00+00:00", 9.96)
-
-
-def test_a_green_report() -> None:
-    report = report_of()
-    assert (report["schema"], report["ok"], report["seconds"]) == (1, True, 10.0)
-    assert report["settings"] == {
-        "primary_family": "ipv4",
-        "proxy_mode": "ipvs",
-        "encapsulation": "VXLANCrossSubnet",
-        "pod_cidrs": ["10.244.0.0/16", "fd66:244::/56"],
-        "service_cidrs": ["10.96.0.0/16", "fd66:96::/112"],
-    }
-    assert report["nodes"][0] == {"name": "cp1", "roles": ["control_plane"], "ipv4": "10.66.0.11", "ipv6": "fd66::11"}
-    assert report["versions"]["containerd"] == "2.4.2"
-    assert {entry["next"] for entry in report["probes"]} == {""}
-    assert counts(report["probes"])["IPv6"]["failed"] == 0
-
-
-def test_a_red_report_names_the_next_command() -> None:
-    report = report_of(host_host__IPv6__cp1__worker1=Verdict(False, "curl 28: timed out"))
-    assert report["ok"] is False
-    assert first_failures(report["probes"]) == [
-        "host-host/IPv6/cp1/worker1: curl 28: timed out. Try: on cp1: ip -6 route get fd66::12; ping -6 -c 3 fd66::12"
-    ]
-    assert counts(report["probes"]) == {
-        family: {"passed": counts(report_of()["probes"])[family]["passed"] - failed, "failed": failed}
-        for family, failed in (("IPv4", 0), ("IPv6", 1))
-    }
-
-
-def test_what_could_not_be_tried_is_skipped_once_not_failed() -> None:
-    no_ping = Verdict(False, "no ping", skip=True)
-    report = report_of(
-        **{
-            "large_packet__IPv4__cp1__worker1__pod_ping": no_ping,
-            "large_packet__IPv6__cp1__worker1__pod_ping": no_ping,
-        }
-    )
-    assert report["ok"] is True
-    assert {"group": "large-packet", "reason": "pod-ping: no ping"} in report["skipped"]
-    assert len([item for item in report["skipped"] if item["group"] == "large-packet"]) == 1
-
-
-@pytest.mark.parametrize("group", GROUPS)
-def test_every_group_has_a_next_command_in_the_right_family(group: str) -> None:
-    todo = plan(sample_cluster(), NAMESPACE, 18080, "", Outside())
-    for item in todo.probes:
-        if item.group != group:
-            continue
-        verdicts = {other.id: Verdict(True, "fine") for other in todo.probes}
-        verdicts[item.id] = Verdict(False, "found source address 'x'" if group == "egress" else "broken")
-        report = conclude(todo, verdicts, replace(sample_cluster(), name="x"), "", 0)
-        entry = next(entry for entry in report["probes"] if entry["id"] == item.id)
-        other = {"IPv4": "ip -6", "IPv6": "ip -4"}[item.family]
-        assert entry["next"] and other not in entry["next"]
-
-
-@pytest.mark.parametrize(
-    ("why", "command"),
-    [
-        ("not tried: pod/cp1 does not run: Pending", "spec.nodeName=cp1; on cp1: journalctl"),
-        ("not tried: node cp1 has no IPv6 address", "kubectl get node cp1 "),
-        ("not tried: Service kube-system/kube-dns has no IPv6 address", "service kube-dns"),
-        ("not tried: no pod has an IPv6 address", "ippools"),
-    ],
-)
-def test_what_was_not_tried_points_at_what_is_missing(why: str, command: str) -> None:
-    assert command in next_command(probe("dns", "pod/cp1", Known(False, why)), Verdict(False, why))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.twinstack.core.plugins.module_utils.observability import COMPONENTS, NAMESPACE
+from ansible_collections.twinstack.core.plugins.module_utils.contract import OBSERVABILITY
+from ansible_collections.twinstack.core.plugins.module_utils.observability import COMPONENTS
 from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import observability
 from ansible_collections.twinstack.core.plugins.plugin_utils.manifests.jaeger import jaeger
 from ansible_collections.twinstack.core.plugins.plugin_utils.manifests.kiali import kiali
@@ -56,7 +57,7 @@ def test_a_changed_configuration_makes_a_new_pod() -> None:
 @pytest.mark.parametrize("name", MAKERS)
 def test_each_is_made_of_what_the_table_says(name: str) -> None:
     made, component = MAKERS[name](SETTINGS), COMPONENTS[name]
-    assert {item["metadata"].get("namespace", NAMESPACE) for item in made} <= {NAMESPACE, "kube-system"}
+    assert {item["metadata"].get("namespace", OBSERVABILITY) for item in made} <= {OBSERVABILITY, "kube-system"}
     (found,) = [item for item in made if item["kind"] == "Deployment"]
     assert found["metadata"]["name"] == component.deployment
     (container,) = found["spec"]["template"]["spec"]["containers"]

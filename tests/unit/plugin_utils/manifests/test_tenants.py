@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.twinstack.core.plugins.filter import tenants as filters
-from ansible_collections.twinstack.core.plugins.module_utils.verify.observe import CERTIFICATE_HOST
+from ansible_collections.twinstack.core.plugins.module_utils.contract import CERTIFICATE_HOST
 
 from tests.unit.plugin_utils.manifests.tenant_samples import BAR, DATABASE, FOO, SHOP, named, objects, spec
 

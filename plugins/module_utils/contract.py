@@ -1,0 +1,46 @@
+"""Names and ports that the installer gives, and that the verification or the scenarios look for."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class ServicePort(NamedTuple):
+    """A Service's name with its one port, which is the container's too."""
+
+    name: str
+    port: int
+
+
+# --- the mesh -------------------------------------------------------------------------------------------------
+
+ISTIO_SYSTEM = "istio-system"  # namespace
+ISTIO_PROXY = "istio-proxy"  # the mesh's own container in every pod
+
+# --- observability --------------------------------------------------------------------------------------------
+
+OBSERVABILITY = "observability"  # namespace of all of these
+PROMETHEUS = ServicePort("prometheus", 9090)
+JAEGER = ServicePort("jaeger-query", 16686)
+COLLECTOR = ServicePort("jaeger-collector", 4317)  # takes spans by OTLP (gRPC)
+KIALI = ServicePort("kiali", 20001)
+
+# Prometheus' jobs. The first two look at every target in both families, the others in the family that the first
+# address of a pod or a node has.
+NODE_FAMILIES_JOB = "node-families"
+SERVICE_FAMILIES_JOB = "service-families"
+PROXIES_JOB = "proxies"
+ISTIOD_JOB = "istiod"
+ISTIO_CNI_JOB = "istio-cni"
+COREDNS_JOB = "coredns"
+KUBELET_JOB = "kubelet"
+PODS_JOB = "pods"
+FELIX_JOB = "felix"
+API_SERVER_JOB = "api-server"
+IPVS_JOB = "ipvs"
+PROMETHEUS_JOB = "prometheus"  # Prometheus itself
+
+# --- tenants --------------------------------------------------------------------------------------------------
+
+CERTIFICATE_HOST = "twinstack.core/certificate-host"  # annotation: a name that a gateway's certificate is good for
+DEMO_PORT = 8080  # of the demo service's program

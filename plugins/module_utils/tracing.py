@@ -1,0 +1,19 @@
+"""Traces that requests ask for, and under which they are found again. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+
+
+def trace_id(run: str, family: str, name: str) -> str:
+    """The trace of one run's requests of one family from one source (W3C trace context: 32 hexadecimal digits)."""
+    return hashlib.sha256(f"{run}/{family}/{name}".encode()).hexdigest()[:32]
+
+
+def trace_headers(run: str, family: str, name: str) -> tuple[str, ...]:
+    """Headers that ask every proxy on the way to record its part in one trace; none without a run."""
+    if not run:
+        return ()
+    trace = trace_id(run, family, name)
+    # The second one takes the choice from chance (Envoy: x-client-trace-id).
+    return f"traceparent: 00-{trace}-{'1' * 16}-01", f"x-client-trace-id: {trace}"
