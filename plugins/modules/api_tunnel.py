@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: api_tunnel
 short_description: Open an SSH tunnel from the controller's loopback to a control plane's API
+version_added: 0.1.0
 description:
   - Uses the host's own SSH settings of the inventory. An open tunnel whose API answers is kept, a dead one replaced.
 options:
@@ -36,6 +37,14 @@ options:
     description: Longest wait for the API's answer in seconds.
     type: int
     default: 120
+attributes:
+  check_mode:
+    support: partial
+    details:
+      - Opens the tunnel, which is no state of a host, and writes no kubeconfig. Without an answer RV(reachable) is
+        false and nothing fails.
+extends_documentation_fragment:
+  - twinstack.core.attributes
 author:
   - The Twinstack developers
 """

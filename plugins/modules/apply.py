@@ -14,14 +14,8 @@ description:
   - Runs on the controller and needs nothing but a kubeconfig.
   - Check mode is the API server's dry run. Where there is no API server yet every object counts as new, which a warning
     says.
+  - The user of O(kubeconfig) must be allowed to apply the objects.
 options:
-  kubeconfig:
-    description: Kubeconfig of a user who may apply the objects.
-    type: path
-    required: true
-  context:
-    description: Context of the kubeconfig; its current one by default.
-    type: str
   objects:
     description: The objects.
     type: list
@@ -72,96 +66,23 @@ options:
     description: Take over fields that another manager owns, instead of failing.
     type: bool
     default: true
-  wait:
-    description: What must be ready before the module ends. Nothing is waited for in check mode.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      api_version:
-        description: Group and version.
-        type: str
-        default: v1
-      kind:
-        description: Kind.
-        type: str
-        required: true
-      namespace:
-        description: Namespace; empty for cluster-wide objects.
-        type: str
-        default: ""
-      names:
-        description: Names, each of which must be there; empty for all objects of the kind in all namespaces.
-        type: list
-        elements: str
-        default: []
-      condition:
-        description: Condition that must be true. Empty means what the kind itself calls complete.
-        type: str
-        default: ""
-  wait_before_workloads:
-    description:
-      - What must be ready before Deployments, DaemonSets and other objects of which pods come are applied, as the last
-        of all. Nothing is waited for in check mode.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      api_version:
-        description: Group and version.
-        type: str
-        default: v1
-      kind:
-        description: Kind.
-        type: str
-        required: true
-      namespace:
-        description: Namespace; empty for cluster-wide objects.
-        type: str
-        default: ""
-      names:
-        description: Names, each of which must be there; empty for all objects of the kind in all namespaces.
-        type: list
-        elements: str
-        default: []
-      condition:
-        description: Condition that must be true. Empty means what the kind itself calls complete.
-        type: str
-        default: ""
-  wait_gone:
-    description: What must be gone before the module ends. Nothing is waited for in check mode.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      api_version:
-        description: Group and version.
-        type: str
-        default: v1
-      kind:
-        description: Kind.
-        type: str
-        required: true
-      namespace:
-        description: Namespace; empty for cluster-wide objects.
-        type: str
-        default: ""
-      names:
-        description: Names.
-        type: list
-        elements: str
-        required: true
   timeout:
     description: Longest time for everything in seconds.
     type: float
     default: 300
 attributes:
   check_mode:
-    description: Dry run on the server.
     support: full
+    details: Dry run on the server.
   diff_mode:
-    description: Shows every object that differs, without the values of Secrets.
     support: full
+    details: Shows every object that differs, without the values of Secrets.
+extends_documentation_fragment:
+  - twinstack.core.attributes
+  - twinstack.core.attributes.diff
+  - twinstack.core.kubeconfig
+  - twinstack.core.kubeconfig.context
+  - twinstack.core.wait
 author:
   - The Twinstack developers
 """
@@ -196,24 +117,14 @@ pruned:
 
 import json
 import time
-import traceback
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-
-MISSING = ""
-try:
-    from ansible_collections.twinstack.core.plugins.module_utils.kube import apply as kube_apply
-    from ansible_collections.twinstack.core.plugins.module_utils.kube import objects as kube_objects
-    from ansible_collections.twinstack.core.plugins.module_utils.kube.client import (
-        CONNECTION_ERRORS,
-        Client,
-        RefusedError,
-    )
-    from kubernetes.config import ConfigException
-except ImportError:
-    MISSING = traceback.format_exc()
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.twinstack.core.plugins.module_utils.kube import apply as kube_apply
+from ansible_collections.twinstack.core.plugins.module_utils.kube import module as kube_module
+from ansible_collections.twinstack.core.plugins.module_utils.kube import objects as kube_objects
+from ansible_collections.twinstack.core.plugins.module_utils.kube.errors import API_ERRORS, reason
 
 TARGET: dict[str, Any] = {
     "api_version": {"type": "str", "default": "v1"},
@@ -231,8 +142,8 @@ READY: dict[str, Any] = {
     },
 }
 SPEC: dict[str, Any] = {
-    "kubeconfig": {"type": "path", "required": True},
-    "context": {"type": "str"},
+    **kube_module.KUBECONFIG,
+    **kube_module.CONTEXT,
     "objects": {"type": "list", "elements": "dict", "default": []},
     "files": {"type": "list", "elements": "path", "default": []},
     "tls_secrets": {
@@ -318,8 +229,7 @@ def _targets(waited_for: list[dict[str, Any]]) -> list[tuple[kube_objects.Key, s
 
 def run(module: AnsibleModule) -> None:
     """What the module does, wherever it runs."""
-    if MISSING:
-        module.fail_json(msg=missing_required_lib("kubernetes, PyYAML"), exception=MISSING)
+    kube_module.require_libraries(module)
     params = module.params
     kubeconfig = params["kubeconfig"]
     kubectl = f"kubectl --kubeconfig {kubeconfig}"
@@ -328,19 +238,14 @@ def run(module: AnsibleModule) -> None:
     if wrong:
         _failed(module, "the objects are not usable", wrong, "the playbook or file that names them", False)
     objects = [*given, *_secrets(module)]
-    if not Path(kubeconfig).is_file():
-        if module.check_mode:
-            _everything_new(module, objects, f"there is no kubeconfig {kubeconfig} yet")
-        module.fail_json(msg=f"{kubeconfig}: kubeconfig: found no such file; expected the cluster's kubeconfig")
-    try:
-        client = Client(kubeconfig, params["context"], params["field_manager"])
-    except ConfigException as error:
-        module.fail_json(msg=f"{kubeconfig}: kubeconfig: found {error}. Try: {kubectl} config view")
+    if kube_module.comes_later(module):
+        _everything_new(module, objects, f"there is no kubeconfig {kubeconfig} yet")
+    client = kube_module.connect(module, params["field_manager"])
     if module.check_mode:
         try:
-            client.request("GET", "/version")
-        except (RefusedError, *CONNECTION_ERRORS) as error:
-            _everything_new(module, objects, f"the API server does not answer ({error})")
+            client.version()
+        except API_ERRORS as error:
+            _everything_new(module, objects, f"the API server does not answer ({reason(error)})")
     deadline = time.monotonic() + params["timeout"]
     outcome = kube_apply.apply_all(
         client,

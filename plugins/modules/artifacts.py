@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: artifacts
 short_description: Put artifacts of the bundle on a host, each verified by its sha256
+version_added: 0.1.0
 description:
   - The action plugin of the same name reads C(bundle.json) on the controller, asks the host in one round trip what it
     lacks, sends only that, and has every file verified before it is used.
@@ -34,6 +35,15 @@ options:
   staged:
     description: Filled in by the action plugin, the folder that the files were sent to.
     type: path
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details: Names of the artifacts that come.
+extends_documentation_fragment:
+  - twinstack.core.attributes
+  - twinstack.core.attributes.diff
 author:
   - The Twinstack developers
 """

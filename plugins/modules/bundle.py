@@ -9,7 +9,7 @@ short_description: Prepare the artifacts of an install in the controller's cache
 description:
   - Builds or downloads every artifact of C(bundle/manifest.yml) that the cache lacks and writes its list,
     C(bundle.json).
-  - Finished files are kept one by one, so an interrupted run goes on where it ended. A damaged file is made anew.
+  - Finished files are kept one by one, so an interrupted run goes on where it ended. A damaged file is recreated.
   - Runs in the controller's own process and shows what is being made, how long that took last time and what is left.
 version_added: 0.1.0
 author: The Twinstack developers (@twinstack)
@@ -44,7 +44,7 @@ options:
     type: str
     default: ""
   rebuild:
-    description: Names of steps to make anew although nothing has changed.
+    description: Names of steps to repeat although nothing has changed.
     type: list
     elements: str
     default: []
@@ -67,11 +67,14 @@ options:
     default: []
 attributes:
   check_mode:
-    description: Says what would be made and changes nothing.
     support: full
+    details: Says what would be made and changes nothing.
   diff_mode:
-    description: Shows the change of C(bundle.json).
     support: full
+    details: Shows the change of C(bundle.json).
+extends_documentation_fragment:
+  - twinstack.core.attributes
+  - twinstack.core.attributes.diff
 """
 
 EXAMPLES = r"""

@@ -33,8 +33,10 @@ options:
     default: []
 attributes:
   check_mode:
-    description: Tells what would be made.
     support: full
+    details: Tells what would be made.
+extends_documentation_fragment:
+  - twinstack.core.attributes
 author:
   - The Twinstack developers
 """

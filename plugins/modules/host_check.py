@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: host_check
 short_description: Judge what the probes found on all hosts and refuse with all reasons at once
+version_added: 0.1.0
 description:
   - Runs on the controller and touches no host. Use it once per run, after M(twinstack.core.host_probe) and
     M(twinstack.core.peer_probe) have run on every host.
@@ -92,6 +93,12 @@ options:
     type: str
     choices: [refuse, warn]
     required: true
+attributes:
+  check_mode:
+    support: full
+    details: Reads only.
+extends_documentation_fragment:
+  - twinstack.core.attributes
 author:
   - The Twinstack developers
 """

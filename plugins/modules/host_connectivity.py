@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: host_connectivity
 short_description: Try many ways from a host in both families at once
+version_added: 0.1.0
 description:
   - Sends echo requests and opens TCP connections, all at the same time, and tells which do not work.
 options:
@@ -39,8 +40,10 @@ options:
     default: 3
 attributes:
   check_mode:
-    description: Changes nothing.
     support: full
+    details: Changes nothing.
+extends_documentation_fragment:
+  - twinstack.core.attributes
 author:
   - The Twinstack developers
 """

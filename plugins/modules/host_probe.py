@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: host_probe
 short_description: Read everything about a host that decides whether it can become a cluster node
+version_added: 0.1.0
 description:
   - One SSH execution, read only, well under a second. Judging what was found is the work of
     M(twinstack.core.host_check) on the controller.
@@ -26,6 +27,12 @@ options:
     description: Where Prometheus' data are, or will be; an absolute path.
     type: path
     default: /var
+attributes:
+  check_mode:
+    support: full
+    details: Reads only.
+extends_documentation_fragment:
+  - twinstack.core.attributes
 author:
   - The Twinstack developers
 """

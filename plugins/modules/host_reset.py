@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: host_reset
 short_description: Return a host to the state before this project's install
+version_added: 0.1.0
 description:
   - Stops kubelet, containerd and all containers; removes their mounts, links, IPVS services, firewall rules of both
     families (legacy and nft), ipsets, routes and directories; then undoes what C(/etc/twinstack/host.json) recorded,
@@ -21,6 +22,15 @@ options:
         left there, whoever installed it.
     type: bool
     default: false
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details: The steps.
+extends_documentation_fragment:
+  - twinstack.core.attributes
+  - twinstack.core.attributes.diff
 author:
   - The Twinstack developers
 """

@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: host_state
 short_description: Bring a host's packages, files, kernel settings and units to a wanted state in one round trip
+version_added: 0.1.0
 description:
   - Templates are rendered on the controller by the action plugin of the same name; the module compares and writes
     what differs. One SSH execution, whatever the number of files.
@@ -109,6 +110,15 @@ options:
         type: list
         elements: str
         default: []
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details: Every step, without the content of secret files.
+extends_documentation_fragment:
+  - twinstack.core.attributes
+  - twinstack.core.attributes.diff
 author:
   - The Twinstack developers
 """

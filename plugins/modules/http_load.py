@@ -8,15 +8,12 @@ module: http_load
 short_description: Send requests from inside the cluster while something else happens
 version_added: 0.1.0
 description:
-  - With O(state=running), makes a namespace with a pod of fortio outside the mesh, asks every URL a few times and, when
-    all answers are as expected, goes on asking all of them at the same time until the module is called again.
+  - With O(state=running), creates a namespace with a pod of fortio outside the mesh, asks every URL a few times and,
+    when all answers are as expected, goes on asking all of them at the same time until the module is called again.
   - With O(state=finished), ends that, removes the namespace and returns what came of every URL.
   - A namespace that an earlier run left behind is removed first.
+  - The user of O(kubeconfig) must be allowed to create namespaces and pods.
 options:
-  kubeconfig:
-    description: Kubeconfig of a user who may make namespaces and pods.
-    type: path
-    required: true
   state:
     description: What to do.
     type: str
@@ -66,8 +63,11 @@ options:
     default: 60
 attributes:
   check_mode:
-    description: Nothing is sent.
     support: full
+    details: Nothing is sent.
+extends_documentation_fragment:
+  - twinstack.core.attributes
+  - twinstack.core.kubeconfig
 author:
   - The Twinstack developers
 """
@@ -108,24 +108,15 @@ failed_requests:
 
 import json
 import time
-import traceback
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.twinstack.core.plugins.module_utils.kube import module as kube_module
+from ansible_collections.twinstack.core.plugins.module_utils.kube.apply import remove_namespace, wait_all
+from ansible_collections.twinstack.core.plugins.module_utils.kube.client import Client
+from ansible_collections.twinstack.core.plugins.module_utils.kube.errors import API_ERRORS, RefusedError, reason
+from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import Key, key_of
 from ansible_collections.twinstack.core.plugins.module_utils.scenarios import fortio
-
-MISSING = ""
-try:
-    from ansible_collections.twinstack.core.plugins.module_utils.kube.apply import remove_namespace, wait_all
-    from ansible_collections.twinstack.core.plugins.module_utils.kube.client import (
-        CONNECTION_ERRORS,
-        Client,
-        RefusedError,
-    )
-    from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import Key, key_of
-    from kubernetes.config import ConfigException
-except ImportError:
-    MISSING = traceback.format_exc()
 
 TRIES = 5
 POLL_SECONDS = 0.5
@@ -208,8 +199,8 @@ def given_up(client: Client, namespace: str) -> str:
     """Remove what asks, because nothing else would end it; a word about it when that fails too."""
     try:
         remove(client, namespace)
-    except (LoadError, RefusedError, *CONNECTION_ERRORS) as error:
-        return f"; and what asks is left in namespace {namespace}: {error}"
+    except (LoadError, *API_ERRORS) as error:
+        return f"; and what asks is left in namespace {namespace}: {reason(error)}"
     return ""
 
 
@@ -224,7 +215,7 @@ def main() -> None:
     }
     module = AnsibleModule(
         argument_spec={
-            "kubeconfig": {"type": "path", "required": True},
+            **kube_module.KUBECONFIG,
             "state": {"type": "str", "choices": ["running", "finished"], "required": True},
             "namespace": {"type": "str", "default": "twinstack-load"},
             "image": {"type": "str"},
@@ -235,30 +226,25 @@ def main() -> None:
         required_if=[("state", "running", ["image", "targets"])],
         supports_check_mode=True,
     )
-    if MISSING:
-        module.fail_json(msg=missing_required_lib("kubernetes"), exception=MISSING)
+    kube_module.require_libraries(module)
     if module.check_mode:
         module.exit_json(changed=False, outcome={}, failed_requests=0, complaints=[])
     params = module.params
     left = ""
-    try:
-        client = Client(params["kubeconfig"], None, "twinstack-load")
-    except ConfigException as error:
-        module.fail_json(msg=f"{params['kubeconfig']}: kubeconfig: found {error}")
+    client = kube_module.connect(module, "twinstack-load")
     try:
         if params["state"] == "running":
             start(client, params)
             module.exit_json(changed=False)
         results = finish(client, params)
         failed = sum(one["failed"] for one in results.values())
-        log = f"/api/v1/namespaces/{params['namespace']}/pods/{fortio.POD}/log"
-        complaints = fortio.complaints(client.text(log)) if failed else []
+        complaints = fortio.complaints(client.logs(params["namespace"], fortio.POD)) if failed else []
         remove(client, params["namespace"])
-    except (LoadError, RefusedError, ValueError, *CONNECTION_ERRORS) as error:
+    except (LoadError, ValueError, *API_ERRORS) as error:
         if not isinstance(error, LoadError):  # requests may have begun, and would have no end
             left = given_up(client, params["namespace"])
         look = f"kubectl --kubeconfig {params['kubeconfig']} -n {params['namespace']} get pods,events"
-        module.fail_json(msg=f"load: {error}{left}. Try: {getattr(error, 'hint', '') or look}")
+        module.fail_json(msg=f"load: {reason(error)}{left}. Try: {getattr(error, 'hint', '') or look}")
     module.exit_json(changed=False, outcome=results, failed_requests=failed, complaints=complaints)
 
 

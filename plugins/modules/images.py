@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: images
 short_description: Bring images of the bundle into containerd, in the background
+version_added: 0.1.0
 description:
   - The action plugin of the same name compares image digests in one round trip. Only a host that lacks an image gets
     its group's archive, and imports it in a transient systemd unit, so that other work goes on beside it.
@@ -49,6 +50,16 @@ options:
   files:
     description: Filled in by the action plugin, number and summed size of the files of each image, by its digest.
     type: dict
+attributes:
+  check_mode:
+    support: partial
+    details: With O(wait=true) it fails where an image is missing, as nothing has brought it.
+  diff_mode:
+    support: full
+    details: Names of the images that come.
+extends_documentation_fragment:
+  - twinstack.core.attributes
+  - twinstack.core.attributes.diff
 author:
   - The Twinstack developers
 """

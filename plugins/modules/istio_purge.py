@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Removes what istiod made by itself."""
+"""Removes what istiod created by itself."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ short_description: Remove what Istio leaves in a cluster after its own objects a
 version_added: 0.1.0
 description:
   - Removes the ConfigMaps with Istio's root certificate from all namespaces, and webhooks, roles and definitions of
-    kinds that are Istio's, whoever made them.
-  - Tells which pods still have a proxy. They serve on with what it was told last, until somebody makes them anew.
+    kinds that are Istio's, whoever created them.
+  - Tells which pods still have a proxy. They serve on with what it was told last, until somebody recreates them.
+  - The user of O(kubeconfig) must be allowed to do everything in the cluster.
 options:
-  kubeconfig:
-    description: Kubeconfig of a user who may do everything in the cluster.
-    type: path
-    required: true
   timeout:
     description: Longest wait until all is gone, in seconds.
     type: float
     default: 60
 attributes:
   check_mode:
-    description: Tells what would be removed.
     support: full
+    details: Tells what would be removed.
+extends_documentation_fragment:
+  - twinstack.core.attributes
+  - twinstack.core.kubeconfig
 author:
   - The Twinstack developers
 """
 
 EXAMPLES = r"""
-- name: Remove what istiod made by itself
+- name: Remove what istiod created by itself
   twinstack.core.istio_purge:
     kubeconfig: ~/.kube/config
 """
@@ -48,23 +48,12 @@ meshed:
 """
 
 import time
-import traceback
-from pathlib import Path
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-
-MISSING = ""
-try:
-    from ansible_collections.twinstack.core.plugins.module_utils.istio import leftovers
-    from ansible_collections.twinstack.core.plugins.module_utils.kube.client import (
-        CONNECTION_ERRORS,
-        Client,
-        RefusedError,
-    )
-    from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import Key, key_of
-    from kubernetes.config import ConfigException
-except ImportError:
-    MISSING = traceback.format_exc()
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.twinstack.core.plugins.module_utils.istio import leftovers
+from ansible_collections.twinstack.core.plugins.module_utils.kube import module as kube_module
+from ansible_collections.twinstack.core.plugins.module_utils.kube.client import Client
+from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import Key, key_of
 
 POLL_SECONDS = 0.5
 
@@ -82,19 +71,13 @@ def found(client: Client) -> list[Key]:
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(
-        argument_spec={
-            "kubeconfig": {"type": "path", "required": True},
-            "timeout": {"type": "float", "default": 60},
-        },
+        argument_spec={**kube_module.KUBECONFIG, "timeout": {"type": "float", "default": 60}},
         supports_check_mode=True,
     )
-    if MISSING:
-        module.fail_json(msg=missing_required_lib("kubernetes"), exception=MISSING)
-    kubeconfig = module.params["kubeconfig"]
-    if not Path(kubeconfig).is_file() and module.check_mode:
+    if kube_module.comes_later(module):
         module.exit_json(changed=False, removed=[], meshed=[])
-    try:
-        client = Client(kubeconfig, None, "twinstack")
+    client = kube_module.connect(module, "twinstack")
+    with kube_module.answering(module):
         doomed = found(client)
         for key in doomed:
             client.delete(key, dry_run=module.check_mode)
@@ -105,8 +88,6 @@ def main() -> None:
                 module.fail_json(msg=f"found {left} still there, expected nothing of Istio's", changed=bool(doomed))
             time.sleep(POLL_SECONDS)
         meshed = leftovers.meshed(client.list("v1", "Pod"))
-    except (ConfigException, RefusedError, *CONNECTION_ERRORS) as error:
-        module.fail_json(msg=f"{kubeconfig}: found {error}, expected an answer of the API server")
     module.exit_json(changed=bool(doomed), removed=[str(key) for key in doomed], meshed=meshed)
 
 

@@ -39,8 +39,10 @@ options:
     default: 60
 attributes:
   check_mode:
-    description: There is nothing to change.
     support: full
+    details: There is nothing to change.
+extends_documentation_fragment:
+  - twinstack.core.attributes
 author:
   - The Twinstack developers
 """

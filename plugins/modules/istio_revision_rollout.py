@@ -8,14 +8,11 @@ module: istio_revision_rollout
 short_description: Move a namespace's workloads to another revision of the mesh
 version_added: 0.1.0
 description:
-  - Makes new pods for every Deployment, StatefulSet and DaemonSet with a pod whose proxy is of another revision, one
+  - Recreates the pods of every Deployment, StatefulSet and DaemonSet with a pod whose proxy is of another revision, one
     workload after the other by its own update strategy, and waits for each. Workloads outside the mesh are left alone.
   - Ends at the first workload that does not become ready, which goes back to its former pods. All keep serving.
+  - The user of O(kubeconfig) must be allowed to change workloads.
 options:
-  kubeconfig:
-    description: Kubeconfig of a user who may change workloads.
-    type: path
-    required: true
   namespace:
     description: The namespace, which is labelled with the revision already.
     type: str
@@ -30,8 +27,11 @@ options:
     default: 180
 attributes:
   check_mode:
-    description: Tells which workloads would be moved.
     support: full
+    details: Tells which workloads would be moved.
+extends_documentation_fragment:
+  - twinstack.core.attributes
+  - twinstack.core.kubeconfig
 author:
   - The Twinstack developers
 """
@@ -58,23 +58,13 @@ without_proxy:
 """
 
 import time
-import traceback
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.twinstack.core.plugins.module_utils.istio import revision_rollout
-
-MISSING = ""
-try:
-    from ansible_collections.twinstack.core.plugins.module_utils.kube.apply import wait_all
-    from ansible_collections.twinstack.core.plugins.module_utils.kube.client import (
-        CONNECTION_ERRORS,
-        Client,
-        RefusedError,
-    )
-    from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import Key
-    from kubernetes.config import ConfigException
-except ImportError:
-    MISSING = traceback.format_exc()
+from ansible_collections.twinstack.core.plugins.module_utils.kube import module as kube_module
+from ansible_collections.twinstack.core.plugins.module_utils.kube.apply import wait_all
+from ansible_collections.twinstack.core.plugins.module_utils.kube.errors import API_ERRORS
+from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import Key
 
 POLL_SECONDS = 0.5
 
@@ -83,22 +73,20 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
-            "kubeconfig": {"type": "path", "required": True},
+            **kube_module.KUBECONFIG,
             "namespace": {"type": "str", "required": True},
             "revision": {"type": "str", "required": True},
             "timeout": {"type": "float", "default": 180},
         },
         supports_check_mode=True,
     )
-    if MISSING:
-        module.fail_json(msg=missing_required_lib("kubernetes"), exception=MISSING)
-    kubeconfig, space, revision = (module.params[name] for name in ("kubeconfig", "namespace", "revision"))
+    space, revision = module.params["namespace"], module.params["revision"]
     timeout = module.params["timeout"]
     moved: list[str] = []
     late: list[str] = []
     without: list[str] = []
+    client = kube_module.connect(module, "twinstack-rollout")
     try:
-        client = Client(kubeconfig, None, "twinstack-rollout")
 
         def wait(key: Key) -> list[str]:
             return wait_all(client, [(key, "")], time.monotonic() + timeout)
@@ -113,8 +101,9 @@ def main() -> None:
                 late = [f"pods {', '.join(left)}: found them still there, expected only pods of {revision}"]
             time.sleep(POLL_SECONDS)
         without = [] if late else revision_rollout.outside(client, space)
-    except (ConfigException, RefusedError, *CONNECTION_ERRORS) as error:
-        module.fail_json(msg=f"{kubeconfig}: {space}: {error}. Try: kubectl -n {space} get pods", changed=bool(moved))
+    except API_ERRORS as error:
+        finding = kube_module.no_answer(module, error, space, f"kubectl -n {space} get pods")
+        kube_module.refuse(module, finding, changed=bool(moved))
     if late:
         text = "\n".join([f"{space} was not moved to {revision} as a whole:", *(f"  {line}" for line in late)])
         module.fail_json(msg=f"{text}\nTry: kubectl -n {space} describe pods", changed=True, moved=moved)

@@ -10,13 +10,10 @@ version_added: 0.1.0
 description:
   - Asks istioctl to analyse the whole cluster for every revision, and whether every proxy has got all that istiod
     sends. Proxies get some time; the analysis has to be clean at once.
+  - The user of O(kubeconfig) must be allowed to read everything and forward ports.
 options:
   istioctl:
     description: Path of istioctl.
-    type: path
-    required: true
-  kubeconfig:
-    description: Kubeconfig of a user who may read everything and forward ports.
     type: path
     required: true
   revisions:
@@ -35,8 +32,11 @@ options:
     default: 30
 attributes:
   check_mode:
-    description: Does nothing.
-    support: full
+    support: partial
+    details: Asks nothing and finds nothing.
+extends_documentation_fragment:
+  - twinstack.core.attributes
+  - twinstack.core.kubeconfig
 author:
   - The Twinstack developers
 """
@@ -65,6 +65,7 @@ from typing import TypeVar
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.twinstack.core.plugins.module_utils.istio import validation
+from ansible_collections.twinstack.core.plugins.module_utils.kube import module as kube_module
 
 POLL_SECONDS = 1.0
 # Characters of an answer that is not understood, enough to know it by.
@@ -138,7 +139,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "istioctl": {"type": "path", "required": True},
-            "kubeconfig": {"type": "path", "required": True},
+            **kube_module.KUBECONFIG,
             "revisions": {"type": "list", "elements": "str", "required": True},
             "level": {"type": "str", "choices": list(validation.LEVELS), "default": "Error"},
             "timeout": {"type": "float", "default": 30},

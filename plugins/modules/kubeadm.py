@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: kubeadm
 short_description: Create a cluster, join it, or hand out a join token with kubeadm
+version_added: 0.1.0
 description:
   - C(init) and C(join) run kubeadm once. A record in C(/etc/twinstack/kubeadm.json) says whether it came to its end;
     an unfinished run is resumed, a host that somebody else made a node of is refused.
@@ -41,6 +42,15 @@ options:
     description: Longest run in seconds.
     type: int
     default: 300
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details: The documents of a C(phase) that creates or joins.
+extends_documentation_fragment:
+  - twinstack.core.attributes
+  - twinstack.core.attributes.diff
 author:
   - The Twinstack developers
 """

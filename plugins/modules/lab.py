@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: lab
 short_description: Boot, switch off and remove the lab's hosts on this machine
+version_added: 0.1.0
 description:
   - Three user-mode Linux kernels in a network namespace of their own. A running host is left alone; what a killed lab
     left behind is used again or cleared.
@@ -64,6 +65,12 @@ options:
     description: Longest wait for SSH in seconds.
     type: int
     default: 60
+attributes:
+  check_mode:
+    support: partial
+    details: Disks that O(state=absent) would remove count only with a running host.
+extends_documentation_fragment:
+  - twinstack.core.attributes
 author:
   - The Twinstack developers
 """

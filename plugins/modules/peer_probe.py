@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: peer_probe
 short_description: Test every host against every other host in both families, all at once
+version_added: 0.1.0
 description:
   - "All hosts run it in the same task: each listens, answers and asks until every test has an answer and every peer
     is finished, or until O(deadline). One SSH execution per host whatever their number."
@@ -62,6 +63,12 @@ options:
     description: Seconds after which a host stops waiting for answers.
     type: float
     default: 15.0
+attributes:
+  check_mode:
+    support: full
+    details: Changes nothing.
+extends_documentation_fragment:
+  - twinstack.core.attributes
 author:
   - The Twinstack developers
 """

@@ -10,11 +10,8 @@ version_added: 0.1.0
 description:
   - Reads the dump of a pod's proxy from inside the pod and counts what is in it, once it knows as many Services and
     endpoints as expected and two looks in a row see the same.
+  - The user of O(kubeconfig) must be allowed to run commands in pods.
 options:
-  kubeconfig:
-    description: Kubeconfig of a user who may run commands in pods.
-    type: path
-    required: true
   namespace:
     description: Namespace of the pod.
     type: str
@@ -45,8 +42,11 @@ options:
     default: 120
 attributes:
   check_mode:
-    description: Reads only.
     support: full
+    details: Reads only.
+extends_documentation_fragment:
+  - twinstack.core.attributes
+  - twinstack.core.kubeconfig
 author:
   - The Twinstack developers
 """
@@ -71,17 +71,10 @@ counts:
 """
 
 import time
-import traceback
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.twinstack.core.plugins.module_utils.istio import proxy_config
-
-MISSING = ""
-try:
-    from ansible_collections.twinstack.core.plugins.module_utils.verify.cluster import Api
-    from kubernetes.config import ConfigException
-except ImportError:
-    MISSING = traceback.format_exc()
+from ansible_collections.twinstack.core.plugins.module_utils.kube import module as kube_module
 
 LOOK_SECONDS = 60.0
 PAUSE_SECONDS = 3.0
@@ -91,7 +84,7 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
-            "kubeconfig": {"type": "path", "required": True},
+            **kube_module.KUBECONFIG,
             "namespace": {"type": "str", "required": True},
             "pod": {"type": "str", "required": True},
             "container": {"type": "str", "required": True},
@@ -102,19 +95,14 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    if MISSING:
-        module.fail_json(msg=missing_required_lib("kubernetes"), exception=MISSING)
     params = module.params
     where = params["namespace"], params["pod"], params["container"]
     end, error = time.monotonic() + params["timeout"], ""
     before: dict[str, int] = {}
-    try:
-        api = Api(params["kubeconfig"], None)
-    except ConfigException as problem:
-        module.fail_json(msg=str(problem))
+    client = kube_module.connect(module, "twinstack")
     while time.monotonic() < end:
         try:
-            output = api.execute(
+            output = client.execute(
                 where, proxy_config.COMMAND, "", LOOK_SECONDS, lambda said: said.endswith(proxy_config.END)
             )
             found = proxy_config.parse(output)

@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: report
 short_description: Write a verification's report as JSON, JUnit XML and one HTML page
+version_added: 0.1.0
 description:
   - Runs on the controller. Whether failed probes fail the play is the caller's decision.
 options:
@@ -14,7 +15,7 @@ options:
     description: What M(twinstack.core.verify) returned. Without it the last report is written again with O(ways).
     type: dict
   ways:
-    description: Ways that every host has tried because the last proof still stands.
+    description: Ways that every host has tried because the last verification still stands.
     type: list
     elements: dict
   scenarios:
@@ -38,6 +39,12 @@ options:
   kubeconfig:
     description: Path of the kubeconfig for people, named in the summary.
     type: path
+attributes:
+  check_mode:
+    support: partial
+    details: Writes the report all the same, as it is no state of a host.
+extends_documentation_fragment:
+  - twinstack.core.attributes
 author:
   - The Twinstack developers
 """

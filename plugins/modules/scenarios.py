@@ -10,14 +10,11 @@ version_added: 0.1.0
 description:
   - Sends requests and load to the services of tenants, from outside the cluster by their gateways and from their own
     pods, over each family, and tells for each scenario and family what was sent and what came back.
-  - Makes the namespace C(twinstack-demo) with a service outside the mesh and a pod of fortio, and removes it again,
+  - Creates the namespace C(twinstack-demo) with a service outside the mesh and a pod of fortio, and removes it again,
     together with a route that one of the scenarios breaks on purpose. What an interrupted run left is removed first.
   - Waits until every path is answered at all; after that nothing is tried twice, but what monitoring collects late.
+  - The user of O(kubeconfig) must be allowed to do everything in the cluster.
 options:
-  kubeconfig:
-    description: Kubeconfig of a user who may do everything in the cluster.
-    type: path
-    required: true
   scenarios:
     description: All scenarios, see docs/scenarios.md.
     type: list
@@ -65,8 +62,11 @@ options:
     default: 30
 attributes:
   check_mode:
-    description: Checks the scenarios and sends nothing.
     support: full
+    details: Checks the scenarios and sends nothing.
+extends_documentation_fragment:
+  - twinstack.core.attributes
+  - twinstack.core.kubeconfig
 author:
   - The Twinstack developers
 """
@@ -104,19 +104,12 @@ failures:
   elements: str
 """
 
-import traceback
-
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.twinstack.core.plugins.module_utils.kube import module as kube_module
+from ansible_collections.twinstack.core.plugins.module_utils.kube.errors import API_ERRORS, reason
 from ansible_collections.twinstack.core.plugins.module_utils.scenarios import model as scenario_model
-
-MISSING = ""
-try:
-    from ansible_collections.twinstack.core.plugins.module_utils.kube.client import CONNECTION_ERRORS, RefusedError
-    from ansible_collections.twinstack.core.plugins.module_utils.scenarios import run as scenario_run
-    from ansible_collections.twinstack.core.plugins.module_utils.verify.cluster import API_ERRORS, reason
-    from kubernetes.config import ConfigException
-except ImportError:
-    MISSING = traceback.format_exc()
+from ansible_collections.twinstack.core.plugins.module_utils.scenarios import run as scenario_run
+from ansible_collections.twinstack.core.plugins.module_utils.scenarios.settings import ScenarioError, Settings
 
 
 def main() -> None:
@@ -124,7 +117,7 @@ def main() -> None:
     dicts = {"type": "list", "elements": "dict", "required": True}
     module = AnsibleModule(
         argument_spec={
-            "kubeconfig": {"type": "path", "required": True},
+            **kube_module.KUBECONFIG,
             "scenarios": dicts,
             "run": {"type": "list", "elements": "str", "default": []},
             "tenants": dicts,
@@ -138,8 +131,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    if MISSING:
-        module.fail_json(msg=missing_required_lib("kubernetes"), exception=MISSING)
+    kube_module.require_libraries(module)
     params = module.params
     wanted = params["run"] or [str(item["id"]) for item in params["scenarios"]]
     tenants = scenario_model.parse_tenants(params["tenants"])
@@ -148,8 +140,7 @@ def main() -> None:
         module.fail_json(msg="\n".join(["Scenarios cannot be run:", *(f"  {one.line()}" for one in wrong)]))
     if module.check_mode:
         module.exit_json(changed=False, ok=True, scenarios=[], topology={}, failures=[])
-    settings = scenario_run.Settings(
-        kubeconfig=params["kubeconfig"],
+    settings = Settings(
         tenants=tenants,
         nodes=[{"IPv4": str(node["ipv4"]), "IPv6": str(node["ipv6"])} for node in params["nodes"]],
         demo_image=params["demo_image"],
@@ -159,9 +150,12 @@ def main() -> None:
         ready_seconds=params["timeout"],
         settle_seconds=params["settle_timeout"],
     )
+    client = kube_module.connect(module, "twinstack-demo")
+    reader = kube_module.connect(module, "twinstack-demo", retries=True)
     try:
-        results, topology = scenario_run.run_all(params["scenarios"], wanted, settings)
-    except (scenario_run.ScenarioError, ConfigException, RefusedError, *API_ERRORS, *CONNECTION_ERRORS) as error:
+        engine = scenario_run.Engine(settings, params["scenarios"], client, reader)
+        results, topology = scenario_run.run_all(engine, params["scenarios"], wanted)
+    except (ScenarioError, *API_ERRORS) as error:
         hint = "kubectl get pods -A; kubectl -n twinstack-demo get events"
         module.fail_json(msg=f"scenarios: {reason(error)}. Try: {hint}")
     failures = [

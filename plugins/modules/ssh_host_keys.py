@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: ssh_host_keys
 short_description: Collect SSH host keys over both families and compare them with a known_hosts file
+version_added: 0.1.0
 description:
   - Runs on the controller and logs in nowhere. Every host is asked for its keys at C(ipv4), C(ipv6) and
     C(ansible_host), with C(ansible_port) and the ProxyCommand or ProxyJump of C(ansible_ssh_common_args) or
@@ -28,6 +29,12 @@ options:
     description: Seconds to wait for a connection and for a key.
     type: float
     default: 10.0
+attributes:
+  check_mode:
+    support: full
+    details: Reads only.
+extends_documentation_fragment:
+  - twinstack.core.attributes
 author:
   - The Twinstack developers
 """

@@ -7,6 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: validate_inventory
 short_description: Judge the inventory before any host is contacted and refuse with all reasons at once
+version_added: 0.1.0
 description:
   - Runs on the controller, contacts no host and takes no options. It reads all hosts, groups and variables of the
     inventory, below them the defaults of this collection's roles, and needs none of its roles to have run.
@@ -14,6 +15,12 @@ description:
     options of this collection, misspelt variables, and versions that nobody has tested together.
   - Errors fail the task, all of them in one list. Warnings are shown and the run goes on.
 options: {}
+attributes:
+  check_mode:
+    support: full
+    details: Reads only.
+extends_documentation_fragment:
+  - twinstack.core.attributes
 author:
   - The Twinstack developers
 """

@@ -1,11 +1,11 @@
 #!/usr/bin/python
-"""Prove a cluster in both IP families."""
+"""Verify a cluster in both IP families."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: verify
-short_description: Prove a dual-stack cluster, family by family
+short_description: Verify a dual-stack cluster, family by family
 version_added: 0.1.0
 description:
   - Creates three small pods per node and six Services in a namespace of its own, sends requests between all of them in
@@ -14,14 +14,8 @@ description:
   - A probe that fails is tried again until O(settle_timeout) is up. A pod that does not start fails the probes that
     need it; it does not fail the module.
   - In check mode nothing is created and only what the API alone can tell is reported.
+  - The user of O(kubeconfig) must be allowed to do everything in the cluster.
 options:
-  kubeconfig:
-    description: Kubeconfig of a user who may do everything in the cluster.
-    type: path
-    required: true
-  context:
-    description: Context of the kubeconfig; its current one by default.
-    type: str
   cluster_name:
     description: Name for the report; by default the one in kubeadm's configuration.
     type: str
@@ -76,7 +70,7 @@ options:
         type: str
         required: true
   mesh:
-    description: Prove the mesh too, where there is one. It is expected to be dual-stack and to refuse plain text.
+    description: Verify the mesh too, where there is one. It is expected to be dual-stack and to refuse plain text.
     type: bool
     default: true
   start_timeout:
@@ -101,23 +95,24 @@ options:
     default: true
 attributes:
   check_mode:
-    description: Reads only.
     support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
+    details: Reads only.
+extends_documentation_fragment:
+  - twinstack.core.attributes
+  - twinstack.core.kubeconfig
+  - twinstack.core.kubeconfig.context
 author:
   - The Twinstack developers
 """
 
 EXAMPLES = r"""
-- name: Prove the cluster in both families
+- name: Verify the cluster in both families
   twinstack.core.verify:
     kubeconfig: ~/.kube/config
     image: registry.k8s.io/e2e-test-images/agnhost:2.66.1
-  register: proof
+  register: verification
 
-- name: Prove it from a network namespace on the controller too
+- name: Verify it from a network namespace on the controller too
   twinstack.core.verify:
     kubeconfig: ~/.kube/config
     image: registry.k8s.io/e2e-test-images/agnhost:2.66.1
@@ -153,21 +148,13 @@ left_behind:
 """
 
 import signal
-import traceback
-from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.twinstack.core.plugins.module_utils.kube import module as kube_module
+from ansible_collections.twinstack.core.plugins.module_utils.verify.cluster import FIELD_MANAGER, VerificationCluster
 from ansible_collections.twinstack.core.plugins.module_utils.verify.report import counts, first_failures
-
-MISSING = ""
-try:
-    from ansible_collections.twinstack.core.plugins.module_utils.verify.cluster import API_ERRORS, Api, reason
-    from ansible_collections.twinstack.core.plugins.module_utils.verify.run import Settings, verify
-    from kubernetes.config import ConfigException
-except ImportError:
-    MISSING = traceback.format_exc()
+from ansible_collections.twinstack.core.plugins.module_utils.verify.run import Settings, verify
 
 
 def _stop(number: int, frame: object) -> None:
@@ -179,8 +166,6 @@ def _settings(params: dict[str, Any]) -> Settings:
     prefix = {"none": None, "direct": (), "command": tuple(params["outside_command"])}[params["outside"]]
     given = params["outside_addresses"] or {}
     return Settings(
-        kubeconfig=params["kubeconfig"],
-        context=params["context"],
         name=params["cluster_name"],
         namespace=params["namespace"],
         image=params["image"],
@@ -202,8 +187,8 @@ def main() -> None:
     address = {"type": "str", "required": True}
     module = AnsibleModule(
         argument_spec={
-            "kubeconfig": {"type": "path", "required": True},
-            "context": {"type": "str"},
+            **kube_module.KUBECONFIG,
+            **kube_module.CONTEXT,
             "cluster_name": {"type": "str", "default": ""},
             "namespace": {"type": "str", "default": "twinstack-verify"},
             "image": {"type": "str", "required": True},
@@ -222,21 +207,13 @@ def main() -> None:
         required_if=[("outside", "command", ["outside_command"])],
         supports_check_mode=True,
     )
-    if MISSING:
-        module.fail_json(msg=missing_required_lib("kubernetes"), exception=MISSING)
+    kube_module.require_libraries(module)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     settings = _settings(module.params)
-    where = settings.kubeconfig
-    if not Path(where).is_file():
-        refuse(module, Finding(where, "kubeconfig", "no such file", "a kubeconfig", f"ls -l {Path(where).parent}"))
-    try:
-        report, left = verify(Api(where, settings.context), settings, create=not module.check_mode)
-    except ConfigException as error:
-        refuse(module, Finding(where, "kubeconfig", str(error), "a usable kubeconfig", "kubectl config view"))
-    except API_ERRORS as error:
-        hint = f"kubectl --kubeconfig {where} get nodes,namespaces"
-        refuse(module, Finding(where, "API", reason(error), "an answer of the API server", hint))
+    client = kube_module.connect(module, FIELD_MANAGER, retries=True)
+    with kube_module.answering(module):
+        report, left = verify(VerificationCluster(client), settings, create=not module.check_mode)
     module.exit_json(
         changed=False,
         report=report,
@@ -244,11 +221,6 @@ def main() -> None:
         failures=first_failures(report["probes"]),
         left_behind=left,
     )
-
-
-def refuse(module: AnsibleModule, finding: Finding) -> None:
-    """End the module with a finding."""
-    module.fail_json(msg=finding.line(), finding=finding.as_dict())
 
 
 if __name__ == "__main__":

@@ -1,21 +1,18 @@
 #!/usr/bin/python
-"""Tell whether a cluster's last proof still stands."""
+"""Tell whether a cluster's last verification still stands."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: verify_unchanged
-short_description: Tell whether a cluster's last proof still stands
+short_description: Tell whether a cluster's last verification still stands
 version_added: 0.1.0
 description:
   - Compares what the last report of M(twinstack.core.verify) was about with the cluster as it is, and looks into the
     record of the run that goes on for anything that it has changed.
   - Reads only.
+  - The user of O(kubeconfig) must be allowed to read everything.
 options:
-  kubeconfig:
-    description: Kubeconfig of a user who may read everything.
-    type: path
-    required: true
   report:
     description: The last report, a JSON file. It need not exist.
     type: path
@@ -25,20 +22,23 @@ options:
     type: path
     required: true
   scenarios:
-    description: Ids of the scenarios that belong to a proof.
+    description: Ids of the scenarios that belong to a verification.
     type: list
     elements: str
     default: []
 attributes:
   check_mode:
-    description: Reads only.
     support: full
+    details: Reads only.
+extends_documentation_fragment:
+  - twinstack.core.attributes
+  - twinstack.core.kubeconfig
 author:
   - The Twinstack developers
 """
 
 EXAMPLES = r"""
-- name: See whether the last proof still stands
+- name: See whether the last verification still stands
   twinstack.core.verify_unchanged:
     kubeconfig: "{{ twinstack_artifacts_dir }}/kubeconfig"
     report: "{{ twinstack_artifacts_dir }}/report.json"
@@ -63,22 +63,18 @@ ways:
 """
 
 import json
-import traceback
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.twinstack.core.plugins.module_utils.kube import module as kube_module
+from ansible_collections.twinstack.core.plugins.module_utils.kube.client import Client
+from ansible_collections.twinstack.core.plugins.module_utils.kube.errors import API_ERRORS, KubeconfigError, reason
 from ansible_collections.twinstack.core.plugins.module_utils.verify import fingerprint
-
-MISSING = ""
-try:
-    from ansible_collections.twinstack.core.plugins.module_utils.verify.cluster import API_ERRORS, Api, reason
-    from kubernetes.config import ConfigException
-except ImportError:
-    MISSING = traceback.format_exc()
+from ansible_collections.twinstack.core.plugins.module_utils.verify.cluster import FIELD_MANAGER, VerificationCluster
 
 SPEC: dict[str, Any] = {
-    "kubeconfig": {"type": "path", "required": True},
+    **kube_module.KUBECONFIG,
     "report": {"type": "path", "required": True},
     "run": {"type": "path", "required": True},
     "scenarios": {"type": "list", "elements": "str", "default": []},
@@ -96,15 +92,15 @@ def read(path: str) -> dict[str, Any]:
 
 def run(module: AnsibleModule) -> None:
     """What the module does, wherever it runs."""
-    if MISSING:
-        module.fail_json(msg=missing_required_lib("kubernetes"), exception=MISSING)
+    kube_module.require_libraries(module)
     report, run = read(module.params["report"]), read(module.params["run"])
     why = fingerprint.never_verified(report, module.params["scenarios"])
     if why:
         module.exit_json(changed=False, stands=False, why=why, ways=[])
     try:
-        raw = Api(module.params["kubeconfig"], None).everything()
-    except (*API_ERRORS, ConfigException) as error:
+        client = Client(module.params["kubeconfig"], None, FIELD_MANAGER, retries=True)
+        raw = VerificationCluster(client).everything()
+    except (KubeconfigError, *API_ERRORS) as error:
         # The verification itself says what is wrong with the way to the API.
         module.exit_json(changed=False, stands=False, why=f"the API does not answer: {reason(error)}", ways=[])
     why = fingerprint.changed_since(report, run, fingerprint.state(raw))

@@ -1,4 +1,4 @@
-"""A small API server on the loopback for tests: discovery, get, list, server-side apply, merge, delete, dry run.
+"""A small API server on the loopback for tests: discovery, reads, creation, server-side apply, merge, delete, dry run.
 
 It keeps objects in memory and treats an apply as a merge, which is enough to tell what a client sent and in what order.
 """
@@ -80,7 +80,7 @@ class Handler(BaseHTTPRequestHandler):
             status, answer = self._decide(parts.path, query, body)
         self._answer(status, answer)
 
-    do_GET = do_PATCH = do_DELETE = _handle  # noqa: N815 - the names that the base class asks for
+    do_GET = do_POST = do_PATCH = do_DELETE = _handle  # noqa: N815 - the names that the base class asks for
 
     def _decide(self, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
         state = self.state
@@ -90,7 +90,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.command == "GET":
             self._pass_time()
         waiting = state.refuse.get(path)
-        if self.command in ("PATCH", "DELETE") and waiting:
+        if self.command in ("POST", "PATCH", "DELETE") and waiting:
             status, text = waiting.pop(0)
             return status, {"message": text}
         if path == "/version":
@@ -114,6 +114,8 @@ class Handler(BaseHTTPRequestHandler):
             state.log.append(f"{self.command} {path}")
         if self.command == "DELETE":
             status, answer = self._delete(path, dry)
+        elif self.command == "POST":
+            status, answer = self._create(path, body)
         elif self.headers["Content-Type"] == "application/merge-patch+json":
             status, answer = self._merge(path, body)
         else:
@@ -142,6 +144,14 @@ class Handler(BaseHTTPRequestHandler):
         elif not dry:
             del self.state.objects[path]
         return 200, found
+
+    def _create(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """One more of the kind whose path it is."""
+        new = f"{path}/{body['metadata']['name']}"
+        if new in self.state.objects:
+            return 409, {"message": f"{new} already exists"}
+        self.state.objects[new] = body
+        return 201, body
 
     def _merge(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         if path not in self.state.objects:

@@ -16,7 +16,7 @@ RESTARTED = "twinstack.core/revision"  # annotation whose change makes new pods
 
 
 class Cluster(Protocol):
-    """What this needs of `kube_client.Client`."""
+    """What this needs of `client.Client`."""
 
     def list(self, api_version: str, kind: str, selector: str = "") -> list[Object]:
         """All objects of a kind."""

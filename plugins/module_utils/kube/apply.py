@@ -10,7 +10,8 @@ from typing import Protocol, TypeVar
 
 from ansible_collections.twinstack.core.plugins.module_utils.kube import node_ports
 from ansible_collections.twinstack.core.plugins.module_utils.kube import objects as kube_objects
-from ansible_collections.twinstack.core.plugins.module_utils.kube.client import (
+from ansible_collections.twinstack.core.plugins.module_utils.kube.errors import (
+    API_ERRORS,
     CONNECTION_ERRORS,
     RefusedError,
     UnknownKindError,
@@ -26,7 +27,7 @@ PASSING = (409, 429, 500, 503, 504)  # answers that another try may turn into a 
 
 
 class Cluster(Protocol):
-    """What this module needs of `kube_client.Client`."""
+    """What this module needs of `client.Client`."""
 
     def get(self, key: Key) -> Object | None:
         """The object, None when there is none."""
@@ -88,7 +89,7 @@ def apply_all(
         ports = _patiently(lambda: _port_clashes(cluster, wanted, part), patience)
         outcome.failures += _patiently(lambda: _taken_namespaces(cluster, wanted), patience)
         outcome.failures += ports.refusals
-    except (RefusedError, *CONNECTION_ERRORS) as error:
+    except API_ERRORS as error:
         outcome.failures.append(f"namespaces and Services of the cluster could not be read: {error}")
     if outcome.failures:
         return outcome
@@ -100,7 +101,7 @@ def apply_all(
     if part:
         try:
             kept = _remember(cluster, wanted, part, dry_run)
-        except (RefusedError, *CONNECTION_ERRORS) as error:
+        except API_ERRORS as error:
             outcome.failures.append(f"part {part}: what it holds could not be written down: {error}")
             return outcome
     for wave in kube_objects.waves(wanted):
@@ -166,7 +167,7 @@ def _make_room(
         try:
             before = cluster.get(key)
             cluster.delete(key, dry_run)
-        except (RefusedError, *CONNECTION_ERRORS) as error:
+        except API_ERRORS as error:
             outcome.failures.append(f"{key}: it could not be removed, and another one needs its node port: {error}")
             return
         outcome.pruned.append(str(key))
@@ -249,7 +250,7 @@ def _prune(
     try:
         with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
             found = list(pool.map(lambda kind: cluster.list(kind[0], kind[1], selector), sorted(now | before)))
-    except (RefusedError, *CONNECTION_ERRORS) as error:
+    except API_ERRORS as error:
         outcome.failures.append(f"part {part}: its objects could not be listed: {error}")
         return
     doomed = kube_objects.surplus([item for items in found for item in items], wanted)
@@ -261,7 +262,7 @@ def _prune(
         try:
             if key.namespace not in spaces:  # else it goes with its namespace, whatever their number
                 cluster.delete(key, dry_run)
-        except (RefusedError, *CONNECTION_ERRORS) as error:
+        except API_ERRORS as error:
             outcome.failures.append(f"{key}: it could not be removed: {error}")
             continue
         outcome.pruned.append(str(key))
@@ -275,7 +276,7 @@ def _prune(
             cluster.apply(record, place, dry_run=False, force=True)
         elif kept is not None:
             cluster.delete(place, dry_run=False)
-    except (RefusedError, *CONNECTION_ERRORS) as error:
+    except API_ERRORS as error:
         outcome.failures.append(f"{place}: it could not be written: {error}")
 
 
@@ -293,7 +294,7 @@ def wait_all(
     def reasons(target: tuple[Key, str]) -> list[str]:
         try:
             return _why_not(cluster, *target)
-        except (RefusedError, UnknownKindError, *CONNECTION_ERRORS) as error:
+        except (UnknownKindError, *API_ERRORS) as error:
             return [f"{target[0]}: {error}"]
 
     waiting = list(targets)
@@ -318,7 +319,7 @@ def wait_gone(
     while True:
         try:
             left = [key for key in left if _there(cluster, key)]
-        except (RefusedError, *CONNECTION_ERRORS) as error:
+        except API_ERRORS as error:
             if time.monotonic() > deadline:
                 return [f"{key}: {error}" for key in left]
         if not left:

@@ -1,63 +1,98 @@
-"""Talking to a cluster's API about any kind of object. No decisions here."""
+"""Talking to a cluster's API: any kind of object, pages behind it, commands in pods. No decisions here."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl
 
-import kubernetes.client
-import kubernetes.config
-import urllib3.exceptions
+from ansible_collections.twinstack.core.plugins.module_utils.kube.errors import (
+    KubeconfigError,
+    RefusedError,
+    UnknownKindError,
+)
+from ansible_collections.twinstack.core.plugins.module_utils.kube.exec import execute
 from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import Key, Object
-from kubernetes.client.exceptions import ApiException
+from ansible_collections.twinstack.core.plugins.module_utils.kube.paths import path as path_of
+from ansible_collections.twinstack.core.plugins.module_utils.kube.paths import proxy
+
+with suppress(ImportError):  # kube.module tells what is missing
+    import kubernetes.client
+    import kubernetes.config
+    from kubernetes.client.exceptions import ApiException
 
 REQUEST_SECONDS = (5, 30)  # to connect, to answer
 APPLY = "application/apply-patch+yaml"  # JSON is YAML
+JSON = "application/json"
 MERGE = "application/merge-patch+json"
 
 # A key may be there more than once.
 Query = Mapping[str, str] | Sequence[tuple[str, str]] | None
 
-# What a broken way to the API raises.
-CONNECTION_ERRORS = (urllib3.exceptions.HTTPError, OSError)
-
-
-class RefusedError(Exception):
-    """An answer of the API server that is no success. status: the HTTP status; the text is the server's own."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
-
-
-class UnknownKindError(Exception):
-    """The cluster does not serve this kind."""
-
 
 class Client:
     """One cluster. Raises `RefusedError`, `UnknownKindError` and CONNECTION_ERRORS. Safe in threads."""
 
-    def __init__(self, kubeconfig: str, context: str | None, field_manager: str) -> None:
-        """Raises kubernetes.config.ConfigException for a bad kubeconfig."""
-        configuration = kubernetes.client.Configuration()
-        kubernetes.config.load_kube_config(config_file=kubeconfig, context=context, client_configuration=configuration)
-        configuration.retries = False
-        self._client = kubernetes.client.ApiClient(configuration)
+    def __init__(self, kubeconfig: str, context: str | None, field_manager: str, retries: bool = False) -> None:
+        """Raises `KubeconfigError` for a bad kubeconfig.
+
+        field_manager: owner of what is applied or created. retries: a connection that breaks is tried three times more,
+        as is urllib3's way; else the first error is told.
+        """
+        self._configuration = kubernetes.client.Configuration()
+        try:
+            kubernetes.config.load_kube_config(
+                config_file=kubeconfig, context=context, client_configuration=self._configuration
+            )
+        except kubernetes.config.ConfigException as error:
+            raise KubeconfigError(str(error)) from error
+        self._configuration.retries = None if retries else False
+        self._client = kubernetes.client.ApiClient(self._configuration)
         self._manager = field_manager
         self._kinds: dict[str, dict[str, tuple[str, bool]]] = {}
 
     def request(self, method: str, path: str, query: Query = None, body: Any = None, content: str = "") -> Object:
         """One request. body: anything that JSON can hold."""
-        found: Object = json.loads(self._call(method, path, query, body, content, "application/json"))
+        found: Object = json.loads(self._call(method, path, query, body, content, JSON))
         return found
 
     def text(self, path: str, query: Query = None) -> str:
         """What a path answers as plain text, such as a pod's own page through the API server."""
         return self._call("GET", path, query, None, "", "*/*").decode(errors="replace")
 
-    def _call(self, method: str, path: str, query: Query, body: Any, content: str, accept: str) -> bytes:
+    def page(self, plural: str, namespace: str, name: str, port: int, path: str) -> bytes:
+        """A page of a Service or pod through the API server, whatever its HTTP status: whoever made it means it so.
+
+        plural: services or pods; path: with its query.
+        """
+        root, _, query = path.partition("?")
+        where = f"{proxy(plural, namespace, name, port)}{root}"
+        return self._call("GET", where, parse_qsl(query), None, "", "*/*", refusals=False)
+
+    def logs(self, namespace: str, pod: str) -> str:
+        """What a pod of one container has logged."""
+        return self.text(f"{path_of('v1', 'pods', namespace, pod)}/log")
+
+    def version(self) -> str:
+        """The cluster's, such as ``v1.37.2``."""
+        return str(self.request("GET", "/version")["gitVersion"])
+
+    def execute(
+        self,
+        where: tuple[str, str, str],
+        command: list[str],
+        text: str,
+        seconds: float,
+        whole: Callable[[str], bool] | None = None,
+    ) -> str:
+        """Standard output of a command in a container, see `exec.execute`. Raises OSError only."""
+        return execute(self._configuration, where, command, text, seconds, whole)
+
+    def _call(
+        self, method: str, path: str, query: Query, body: Any, content: str, accept: str, refusals: bool = True
+    ) -> bytes:
         headers = {"Accept": accept}
         if content:
             headers["Content-Type"] = content
@@ -74,15 +109,15 @@ class Client:
         except ApiException as error:  # the client's word for a connection that broke has no HTTP status
             raise ConnectionError(" ".join(str(error.reason).split())) from error
         data = response.read()
-        if not 200 <= response.status < 300:
-            raise RefusedError(response.status, _message(data))
+        if refusals and not 200 <= response.status < 300:
+            raise RefusedError(response.status, _message(data) or str(response.reason))
         return bytes(data)
 
     def learn(self, api_version: str) -> dict[str, tuple[str, bool]]:
         """Kinds of a group and version: (name in paths, whether it lives in namespaces). Empty when not served."""
         if api_version not in self._kinds:
             try:
-                listed = self.request("GET", _root(api_version))["resources"]
+                listed = self.request("GET", path_of(api_version))["resources"]
             except RefusedError as error:
                 if error.status != 404:
                     raise
@@ -102,8 +137,8 @@ class Client:
             self.forget(key.api_version)
             raise UnknownKindError(f"{key.api_version} {key.kind}")
         plural, namespaced = known[key.kind]
-        space = f"/namespaces/{quote(key.namespace or 'default', safe='')}" if namespaced else ""
-        return f"{_root(key.api_version)}{space}/{plural}/{quote(key.name, safe='')}"
+        space = key.namespace or "default" if namespaced else ""
+        return path_of(key.api_version, plural, space, key.name)
 
     def get(self, key: Key) -> Object | None:
         """The object, None when there is none."""
@@ -131,9 +166,17 @@ class Client:
         known = self.learn(api_version)
         if kind not in known:
             return []
-        query = {"labelSelector": selector} if selector else {}
-        items = self.request("GET", f"{_root(api_version)}/{known[kind][0]}", query)["items"]
+        items = self.items(path_of(api_version, known[kind][0]), selector)
         return [{"apiVersion": api_version, "kind": kind, **item} for item in items]
+
+    def items(self, path: str, selector: str = "") -> Sequence[Object]:
+        """All objects at a path, without a look at what kinds there are."""
+        found: Sequence[Object] = self.request("GET", path, {"labelSelector": selector} if selector else {})["items"]
+        return found
+
+    def create(self, path: str, item: Object) -> Object:
+        """A new object at the path of its kind and namespace; one that is there already is a refusal."""
+        return self.request("POST", path, {"fieldManager": self._manager}, item, JSON)
 
     def delete(self, key: Key, dry_run: bool) -> None:
         """Remove an object; nothing happens when there is none."""
@@ -143,10 +186,6 @@ class Client:
         except RefusedError as error:
             if error.status != 404:
                 raise
-
-
-def _root(api_version: str) -> str:
-    return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
 
 
 def _message(data: bytes) -> str:

@@ -6,10 +6,12 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
+with suppress(ImportError):  # kube.module tells what is missing
+    import yaml
 
 Object = dict[str, Any]
 

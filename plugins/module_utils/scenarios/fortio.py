@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ansible_collections.twinstack.core.plugins.module_utils.kube import paths
 from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import RESTRICTED
 
 POD = "fortio"
@@ -85,7 +86,7 @@ def objects(namespace: str, image: str) -> list[Object]:
 
 def proxy(namespace: str) -> str:
     """The path to the pod's own pages through the API server."""
-    return f"/api/v1/namespaces/{namespace}/pods/{POD}:{PORT}/proxy"
+    return paths.proxy("pods", namespace, POD, PORT)
 
 
 def run_query(target: Target, count: int = 0) -> list[tuple[str, str]]:

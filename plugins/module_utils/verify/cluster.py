@@ -9,20 +9,16 @@ import base64
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
-from urllib.parse import parse_qsl
 
-import kubernetes.client
-import kubernetes.config
-import kubernetes.stream
-import urllib3.exceptions
-import websocket
-import yaml
 from ansible_collections.twinstack.core.plugins.module_utils.contract import KIALI, OBSERVABILITY, PROMETHEUS
-from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import PART_LABEL
+from ansible_collections.twinstack.core.plugins.module_utils.kube.client import Client
+from ansible_collections.twinstack.core.plugins.module_utils.kube.errors import API_ERRORS, RefusedError, reason
+from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import PART_LABEL, Object
+from ansible_collections.twinstack.core.plugins.module_utils.kube.paths import path
 from ansible_collections.twinstack.core.plugins.module_utils.verify.objects import (
     CONTAINER,
     LABEL,
@@ -43,13 +39,12 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify.topology imp
     rates_path,
     topology,
 )
-from kubernetes.client.exceptions import ApiException
 
-REQUEST_SECONDS = (5, 30)  # to connect, to answer
+with suppress(ImportError):  # kube.module tells what is missing
+    import yaml
+
 POLL_SECONDS = 0.3
 NAMESPACE_READY_SECONDS = 20.0
-CHUNK = 16384
-STDOUT, STDERR, STATUS = 1, 2, 3
 # What reads the kernel's tables in somebody else's image, in the order of likelihood.
 READERS = (
     ["cat", *SOCKET_FILES],
@@ -57,74 +52,40 @@ READERS = (
     ["busybox", "cat", *SOCKET_FILES],
 )
 NO_PROGRAM = re.compile(r'executable file not found|exec: ".*no such file', re.I)
-ISTIO = ("networking.istio.io", "v1")
 DEFAULT_TAG = "istio-revision-tag-default"  # the webhook that says which revision whoever names none gets
 REVISION_LABEL = "istio.io/rev"
-CALICO = ("crd.projectcalico.org", "v1", "ippools")
-
-# What a broken way to the API raises, below and above HTTP.
-API_ERRORS = (ApiException, urllib3.exceptions.HTTPError, websocket.WebSocketException, OSError)
-
-
-def reason(error: Exception) -> str:
-    """An API error in its own words."""
-    body = getattr(error, "body", None)
-    if body:
-        try:
-            return str(json.loads(body)["message"])
-        except (ValueError, KeyError, TypeError):
-            pass
-    return str(getattr(error, "reason", None) or error)
+FIELD_MANAGER = "twinstack-verify"
+# Where the API has what is read and created.
+CORE, APPS, NETWORKING, ISTIO = "v1", "apps/v1", "networking.k8s.io/v1", "networking.istio.io/v1"
+SLICES, CALICO = ("discovery.k8s.io/v1", "endpointslices"), ("crd.projectcalico.org/v1", "ippools")
+WEBHOOKS = ("admissionregistration.k8s.io/v1", "mutatingwebhookconfigurations")
 
 
-class Api:
-    """One cluster. Raises what `API_ERRORS` lists, and kubernetes.config.ConfigException for a bad kubeconfig."""
+class VerificationCluster:
+    """What the verification reads, creates and removes in a cluster. Raises what `API_ERRORS` lists."""
 
-    def __init__(self, kubeconfig: str, context: str | None) -> None:
-        self._configuration = kubernetes.client.Configuration()
-        kubernetes.config.load_kube_config(
-            config_file=kubeconfig, context=context, client_configuration=self._configuration
-        )
-        client = kubernetes.client.ApiClient(self._configuration)
+    def __init__(self, client: Client) -> None:
         self._client = client
-        self._core = kubernetes.client.CoreV1Api(client)
-        self._apps = kubernetes.client.AppsV1Api(client)
-        self._slices = kubernetes.client.DiscoveryV1Api(client)
-        self._networking = kubernetes.client.NetworkingV1Api(client)
-        self._custom = kubernetes.client.CustomObjectsApi(client)
-        self._admission = kubernetes.client.AdmissionregistrationV1Api(client)
-        self._version = kubernetes.client.VersionApi(client)
-        websocket.setdefaulttimeout(REQUEST_SECONDS[1])
         self.mesh_revision = ""  # what find_mesh found
-        self._gateways: list[dict[str, Any]] = []  # the same: read once, the verification looks every half second
-        self._tenant_services: list[dict[str, Any]] = []  # all that are in tenants' namespaces
+        self._gateways: list[Object] = []  # the same: read once, the verification looks every half second
+        self._tenant_services: list[Object] = []  # all that are in tenants' namespaces
 
     # --- read ---------------------------------------------------------------------------------------------
 
     def observe(self, own: str, name: str, problems: dict[str, str]) -> dict[str, Any]:
-        """The input of `verify_observe.observe`. own: the verification's namespace; name: the cluster's, or empty."""
+        """The input of `observe.observe`. own: the verification's namespace; name: the cluster's, or empty."""
         meshed = (OBSERVABILITY, "istio-system") if self.mesh_revision else ()
         spaces = ("default", "kube-system", own, mesh_namespace(own), *meshed)
         kubeadm = self._config_map("kubeadm-config", "ClusterConfiguration")
         return {
             "name": name or str((kubeadm or {}).get("clusterName") or "kubernetes"),
             "namespace": own,
-            "version": _plain(self._version.get_code, ())["gitVersion"],
-            "nodes": _plain(self._core.list_node)["items"],
-            "pods": _plain(self._core.list_pod_for_all_namespaces)["items"],
-            "services": [
-                item for space in spaces for item in _plain(self._core.list_namespaced_service, (space,))["items"]
-            ],
-            "slices": [
-                item
-                for space in spaces
-                for item in _plain(self._slices.list_namespaced_endpoint_slice, (space,))["items"]
-            ],
-            "events": [
-                item
-                for space in (own, mesh_namespace(own))
-                for item in _plain(self._core.list_namespaced_event, (space,))["items"]
-            ],
+            "version": self._client.version(),
+            "nodes": self._all(CORE, "nodes"),
+            "pods": self._all(CORE, "pods"),
+            "services": self._all(CORE, "services", spaces),
+            "slices": self._all(*SLICES, spaces),
+            "events": self._all(CORE, "events", (own, mesh_namespace(own))),
             "mesh_revision": self.mesh_revision,
             "gateways": self._gateways,
             "tenant_services": self._tenant_services,
@@ -138,103 +99,88 @@ class Api:
     def everything(self) -> dict[str, Any]:
         """The input of `fingerprint`: what a verification of the whole cluster is about."""
         return {
-            "nodes": _plain(self._core.list_node)["items"],
-            "namespaces": _plain(self._core.list_namespace)["items"],
-            "pods": _plain(self._core.list_pod_for_all_namespaces)["items"],
-            "services": _plain(self._core.list_service_for_all_namespaces)["items"],
-            "slices": _plain(self._slices.list_endpoint_slice_for_all_namespaces)["items"],
-            "policies": _plain(self._networking.list_network_policy_for_all_namespaces)["items"],
+            "nodes": self._all(CORE, "nodes"),
+            "namespaces": self._all(CORE, "namespaces"),
+            "pods": self._all(CORE, "pods"),
+            "services": self._all(CORE, "services"),
+            "slices": self._all(*SLICES),
+            "policies": self._all(NETWORKING, "networkpolicies"),
             "pools": self._pools() or [],
         }
 
-    def _read_gateways(self) -> list[dict[str, Any]]:
+    def _all(self, api_version: str, plural: str, spaces: Iterable[str] = ("",), selector: str = "") -> list[Object]:
+        """All objects of a kind in these namespaces; in all, and cluster-wide ones, without any."""
+        return [item for space in spaces for item in self._client.items(path(api_version, plural, space), selector)]
+
+    def _one(self, api_version: str, plural: str, space: str, name: str) -> Object | None:
+        """An object; None when there is none, or no such kind."""
+        try:
+            return self._client.request("GET", path(api_version, plural, space, name))
+        except RefusedError as error:
+            if error.status != 404:
+                raise
+        return None
+
+    def _read_gateways(self) -> list[Object]:
         """Services of tenants' gateways, each with the certificate of its Secret as ``certificate``."""
         selector = f"{PART_LABEL}=tenants"
-        found = _plain(self._core.list_service_for_all_namespaces, (), label_selector=selector)["items"]
+        found = self._all(CORE, "services", selector=selector)
         for item in found:
-            space = item["metadata"]["namespace"]
-            names = _plain(self._core.list_namespaced_secret, (space,), label_selector=selector)["items"]
-            pem = [base64.b64decode(one["data"]["tls.crt"]).decode() for one in names if "tls.crt" in one["data"]]
+            secrets = self._all(CORE, "secrets", (item["metadata"]["namespace"],), selector)
+            pem = [base64.b64decode(one["data"]["tls.crt"]).decode() for one in secrets if "tls.crt" in one["data"]]
             item["certificate"] = pem[0] if pem else ""
         return found
 
     def find_mesh(self) -> None:
         """Look for a mesh; remember the revision that pods get by default, and the gateways of tenants."""
-        found = _plain(self._apps.list_deployment_for_all_namespaces, (), label_selector="app=istiod")["items"]
+        found = self._all(APPS, "deployments", selector="app=istiod")
         revisions = sorted(item["metadata"]["labels"].get(REVISION_LABEL, "default") for item in found)
         if not revisions:
             self.mesh_revision, self._gateways, self._tenant_services = "", [], []
             return
-        try:
-            tag = _plain(self._admission.read_mutating_webhook_configuration, (DEFAULT_TAG,))
-            tagged = tag["metadata"].get("labels", {}).get(REVISION_LABEL, "")
-        except ApiException as error:
-            if error.status != 404:
-                raise
-            tagged = ""
+        tag = self._one(*WEBHOOKS, "", DEFAULT_TAG)
+        tagged = tag["metadata"].get("labels", {}).get(REVISION_LABEL, "") if tag else ""
         self.mesh_revision = tagged if tagged in revisions else revisions[0]
         self._gateways = self._read_gateways()
         spaces = sorted({item["metadata"]["namespace"] for item in self._gateways})
-        self._tenant_services = [
-            item for space in spaces for item in _plain(self._core.list_namespaced_service, (space,))["items"]
-        ]
+        self._tenant_services = self._all(CORE, "services", spaces)
 
     def _config_map(self, name: str, key: str) -> dict[str, Any] | None:
-        try:
-            data = _plain(self._core.read_namespaced_config_map, (name, "kube-system")).get("data", {})
-        except ApiException as error:
-            if error.status == 404:
-                return None
-            raise
-        found = yaml.safe_load(data.get(key, ""))
+        config = self._one(CORE, "configmaps", "kube-system", name)
+        found = yaml.safe_load(config.get("data", {}).get(key, "")) if config else None
         return found if isinstance(found, dict) else None
 
-    def _pools(self) -> list[dict[str, Any]] | None:
+    def _pools(self) -> list[Object] | None:
         try:
-            return list(self._custom.list_cluster_custom_object(*CALICO, _request_timeout=REQUEST_SECONDS)["items"])
-        except ApiException as error:
+            return self._all(*CALICO)
+        except RefusedError as error:
             if error.status == 404:
                 return None
             raise
 
     def _service_cidrs(self) -> list[str]:
         try:
-            items = _plain(self._networking.list_service_cidr)["items"]
-        except ApiException as error:
+            items = self._all(NETWORKING, "servicecidrs")
+        except RefusedError as error:
             if error.status == 404:  # before Kubernetes 1.33
                 return []
             raise
         return [cidr for item in items for cidr in item["spec"]["cidrs"]]
 
     def topology(self, *more: str) -> dict[str, Any]:
-        """What `verify_topology.topology` makes of Kiali's and Prometheus' answers; empty where they do not answer.
+        """What `topology.topology` makes of Kiali's and Prometheus' answers; empty where they do not answer.
 
         more: namespaces besides those of tenants; Kiali refuses one that is not there.
         """
         spaces = {*more, *(item["metadata"]["namespace"] for item in self._gateways)}
         try:
             answers = [
-                json.loads(self.page(OBSERVABILITY, name, port, path))
-                for (name, port), path in ((KIALI, graph_path(spaces)), (PROMETHEUS, rates_path()))
+                json.loads(self._client.page("services", OBSERVABILITY, name, port, page))
+                for (name, port), page in ((KIALI, graph_path(spaces)), (PROMETHEUS, rates_path()))
             ]
         except (*API_ERRORS, ValueError):
             return {}
         return topology(*answers)
-
-    def page(self, space: str, service: str, port: int, path: str) -> bytes:
-        """A page of a Service through the API server."""
-        root, _, query = path.partition("?")
-        found: bytes = self._client.call_api(
-            *self._client.param_serialize(
-                method="GET",
-                resource_path=f"/api/v1/namespaces/{space}/services/{service}:{port}/proxy{root}",
-                query_params=parse_qsl(query),
-                header_params={"Accept": "*/*"},
-                auth_settings=["BearerToken"],
-            ),
-            _request_timeout=REQUEST_SECONDS,
-        ).read()
-        return found
 
     # --- create -------------------------------------------------------------------------------------------
 
@@ -247,18 +193,18 @@ class Api:
         if self.mesh_revision:
             spaces.append(mesh_namespace_object(name, self.mesh_revision))
         for item in spaces:
-            self._core.create_namespace(item, _request_timeout=REQUEST_SECONDS)
+            self._client.create(path(CORE, "namespaces"), item)
         for item in spaces:
             self._wait_for_service_account(item["metadata"]["name"])
         for daemon_set in daemon_sets(image, host_port):
-            self._apps.create_namespaced_daemon_set(name, daemon_set, _request_timeout=REQUEST_SECONDS)
+            self._client.create(path(APPS, "daemonsets", name), daemon_set)
         if self.mesh_revision:
             self._create_mesh(name, image, run)
         problems = {}
         for service in services():
             try:
-                self._core.create_namespaced_service(name, service, _request_timeout=REQUEST_SECONDS)
-            except ApiException as error:
+                self._client.create(path(CORE, "services", name), service)
+            except RefusedError as error:
                 problems[service["metadata"]["name"]] = reason(error)
         return problems
 
@@ -266,38 +212,26 @@ class Api:
         """What is in the mesh, in its namespace."""
         space = mesh_namespace(name)
         for daemon_set in mesh_workloads(image, run):
-            self._apps.create_namespaced_daemon_set(space, daemon_set, _request_timeout=REQUEST_SECONDS)
-        self._apps.create_namespaced_deployment(space, gateway_deployment(), _request_timeout=REQUEST_SECONDS)
+            self._client.create(path(APPS, "daemonsets", space), daemon_set)
+        self._client.create(path(APPS, "deployments", space), gateway_deployment())
         for service in mesh_services():
-            self._core.create_namespaced_service(space, service, _request_timeout=REQUEST_SECONDS)
+            self._client.create(path(CORE, "services", space), service)
         for plural, item in gateway_routes():
             # Refused while no istiod answers; then the gateway's own probes fail and say more than this answer would.
-            with suppress(ApiException):
-                self._custom.create_namespaced_custom_object(
-                    *ISTIO, space, plural, item, _request_timeout=REQUEST_SECONDS
-                )
+            with suppress(RefusedError):
+                self._client.create(path(ISTIO, plural, space), item)
 
     def agents_run(self, own: str) -> bool:
         """A cheap hint, asked for often: whether the verification has pods, and all that it has run."""
-        found = [
-            item["status"].get("phase")
-            for space in (own, *((mesh_namespace(own),) if self.mesh_revision else ()))
-            for item in _plain(self._core.list_namespaced_pod, (space,))["items"]
-        ]
-        return bool(found) and all(phase == "Running" for phase in found)
+        found = self._all(CORE, "pods", (own, *((mesh_namespace(own),) if self.mesh_revision else ())))
+        return bool(found) and all(item["status"].get("phase") == "Running" for item in found)
 
     def _wait_for_service_account(self, name: str) -> None:
         """Pods made before these two exist are refused, or wait for kubelet's next try."""
 
         def there() -> bool:
-            try:
-                _plain(self._core.read_namespaced_service_account, ("default", name))
-                _plain(self._core.read_namespaced_config_map, ("kube-root-ca.crt", name))
-            except ApiException as error:
-                if error.status == 404:
-                    return False
-                raise
-            return True
+            needed = (("serviceaccounts", "default"), ("configmaps", "kube-root-ca.crt"))
+            return all(self._one(CORE, plural, name, one) is not None for plural, one in needed)
 
         wait_until(there, NAMESPACE_READY_SECONDS)
 
@@ -316,8 +250,7 @@ class Api:
             list(pool.map(self._remove_namespace, names))
 
     def _own_namespaces(self) -> list[str]:
-        found = _plain(self._core.list_namespace, (), label_selector=f"{LABEL}=true")["items"]
-        return [item["metadata"]["name"] for item in found]
+        return [item["metadata"]["name"] for item in self._all(CORE, "namespaces", selector=f"{LABEL}=true")]
 
     def _remove_namespace(self, name: str) -> None:
         """The namespace first: its controller pauses before it looks (namespaceDeletionGracePeriod, 5 s).
@@ -326,19 +259,18 @@ class Api:
         left in it, it would look again only after more pauses. The pods hold nothing that a grace period could save,
         and the kubelet cleans up behind them; endpoint slices go with their Services.
         """
-        removals: tuple[tuple[Callable[..., Any], dict[str, Any]], ...] = (
-            (self._core.delete_namespace, {}),
-            (self._apps.delete_collection_namespaced_daemon_set, {}),
-            (self._apps.delete_collection_namespaced_deployment, {}),
-            (self._core.delete_collection_namespaced_service, {}),
-            (self._core.delete_collection_namespaced_pod, {"grace_period_seconds": 0}),
+        removals: tuple[tuple[str, dict[str, str]], ...] = (
+            (path(CORE, "namespaces", name=name), {}),
+            (path(APPS, "daemonsets", name), {}),
+            (path(APPS, "deployments", name), {}),
+            (path(CORE, "services", name), {}),
+            (path(CORE, "pods", name), {"gracePeriodSeconds": "0"}),
         )
 
-        def remove(removal: tuple[Callable[..., Any], dict[str, Any]]) -> None:
-            method, options = removal
+        def remove(removal: tuple[str, dict[str, str]]) -> None:
             try:
-                method(name, _request_timeout=REQUEST_SECONDS, **options)
-            except ApiException as error:
+                self._client.request("DELETE", *removal)
+            except RefusedError as error:
                 if error.status not in (404, 409):  # gone, or already going
                     raise
 
@@ -351,7 +283,8 @@ class Api:
     def run(self, space: str, pod: str, text: str, seconds: float) -> str:
         """The answer of `SCRIPT` in a pod to a batch. Raises OSError with the reason when there is no whole one."""
         command = ["sh", "-c", SCRIPT]
-        return self.execute((space, pod, CONTAINER), command, text, seconds, lambda said: said.endswith(END_MARK))
+        where = space, pod, CONTAINER
+        return self._client.execute(where, command, text, seconds, lambda said: said.endswith(END_MARK))
 
     def sockets(self, where: tuple[str, str, str], seconds: float) -> str:
         """The kernel's tables of sockets in a pod's network, in the form of `SCRIPT`'s answer; empty without a reader.
@@ -360,82 +293,13 @@ class Api:
         """
         for command in READERS:
             try:
-                told = self.execute(where, command, "", seconds)
+                told = self._client.execute(where, command, "", seconds)
             except OSError as error:
                 if NO_PROGRAM.search(str(error)):
                     continue
                 raise
             return "".join(f"{SOCKETS}:{line}\n" for line in told.splitlines()) + END_MARK
         return END_MARK
-
-    def execute(
-        self,
-        where: tuple[str, str, str],
-        command: list[str],
-        text: str,
-        seconds: float,
-        whole: Callable[[str], bool] | None = None,
-    ) -> str:
-        """Standard output of a command in a container. Raises OSError with the reason when it is not whole in time.
-
-        where: namespace, pod and container; text: for its standard input; whole: whether the output is, without the
-        white space at its end; without it the command must end by itself, with success.
-
-        Safe in threads: the stream call changes its client while it connects, so every call has a client of its own.
-        """
-        space, pod, container = where
-        core = kubernetes.client.CoreV1Api(kubernetes.client.ApiClient(self._configuration))
-        try:
-            shell = kubernetes.stream.stream(
-                core.connect_get_namespaced_pod_exec,
-                pod,
-                space,
-                container=container,
-                command=command,
-                stdin=True,
-                stdout=True,
-                stderr=True,
-                tty=False,
-                _preload_content=False,
-            )
-        except API_ERRORS as error:
-            raise OSError(f"exec refused: {reason(error)}") from error
-        output = ""
-        try:
-            for start in range(0, len(text), CHUNK):
-                shell.write_stdin(text[start : start + CHUNK])
-            end = time.monotonic() + seconds
-            while shell.is_open() and time.monotonic() < end and not (whole and whole(output.rstrip())):
-                shell.update(timeout=1)
-                output += shell.read_channel(STDOUT)
-            output += shell.read_channel(STDOUT)
-            errors = shell.read_channel(STDERR)
-            ended, told = (False, "") if shell.is_open() else _ended(shell.read_channel(STATUS))
-            errors += told
-        except API_ERRORS as error:
-            raise OSError(f"exec broke off: {reason(error)}") from error
-        finally:
-            shell.close()
-        if not (whole(output.rstrip()) if whole else ended):
-            said = (errors or output).strip()[-200:] or "nothing at all"
-            raise OSError(f"no whole answer in {seconds:.0f} s: {said}")
-        return output
-
-
-def _ended(status: str) -> tuple[bool, str]:
-    """Whether a command ended with success, by the API's Status, and what that says when it did not."""
-    try:
-        told = json.loads(status)
-        return told["status"] == "Success", str(told.get("message", ""))
-    except (ValueError, KeyError, TypeError):
-        return False, status
-
-
-def _plain(method: Callable[..., Any], arguments: tuple[str, ...] = (), **options: Any) -> dict[str, Any]:
-    """A read as the API's own JSON instead of the client's classes."""
-    response = method(*arguments, _preload_content=False, _request_timeout=REQUEST_SECONDS, **options)
-    found = json.loads(response.data)
-    return dict(found)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from ansible_collections.twinstack.core.plugins.module_utils.kube.errors import API_ERRORS
 from ansible_collections.twinstack.core.plugins.module_utils.verify import fingerprint
-from ansible_collections.twinstack.core.plugins.module_utils.verify.cluster import API_ERRORS, Api, wait_until
+from ansible_collections.twinstack.core.plugins.module_utils.verify.cluster import VerificationCluster, wait_until
 from ansible_collections.twinstack.core.plugins.module_utils.verify.group import Turn
 from ansible_collections.twinstack.core.plugins.module_utils.verify.groups import BY_ID
 from ansible_collections.twinstack.core.plugins.module_utils.verify.model import (
@@ -51,8 +52,6 @@ class Settings:
     wait_removed: False = what was created may still be on its way out at the end.
     """
 
-    kubeconfig: str
-    context: str | None
     name: str
     namespace: str
     image: str
@@ -68,7 +67,7 @@ class Settings:
     outside_addresses: Mapping[str, str] = field(default_factory=dict)
 
 
-def verify(api: Api, settings: Settings, create: bool) -> tuple[dict[str, Any], list[str]]:
+def verify(api: VerificationCluster, settings: Settings, create: bool) -> tuple[dict[str, Any], list[str]]:
     """The report, and the namespaces that could not be removed.
 
     create: False = look only (check mode).
@@ -98,7 +97,7 @@ def verify(api: Api, settings: Settings, create: bool) -> tuple[dict[str, Any], 
     return report | {"topology": drawn, "phases": clock.laps, "state": state}, left
 
 
-def _remove(api: Api, settings: Settings) -> list[str]:
+def _remove(api: VerificationCluster, settings: Settings) -> list[str]:
     """Namespaces that could not be removed in time; none where nobody waits for them."""
     if settings.wait_removed:
         return api.remove(settings.remove_seconds)
@@ -124,7 +123,7 @@ def _refuse(runner: str, text: str) -> str:
     raise OSError(f"{runner}: nothing runs in check mode")
 
 
-def _probe(api: Api, settings: Settings, clock: Clock) -> tuple[Plan, dict[str, Verdict], Cluster]:
+def _probe(api: VerificationCluster, settings: Settings, clock: Clock) -> tuple[Plan, dict[str, Verdict], Cluster]:
     run = secrets.token_hex(8)
     problems = api.create(settings.namespace, settings.image, settings.host_port, run)
     clock.lap("create")

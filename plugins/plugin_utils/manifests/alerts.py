@@ -16,7 +16,7 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.manifests.observabi
 # increase() misses the first refusal: the series begins with it, and what a series begins with is no increase. So a
 # series that was not there ten minutes ago counts too, unless it is Prometheus that was not there.
 REJECTS = "sum by (instance) (pilot_total_xds_rejects"
-OF_ISTIOD = f'{{job="{ISTIOD_JOB}"}}'
+OF_ISTIOD, OF_SERVICES = f'{{job="{ISTIOD_JOB}"}}', f'{{job="{SERVICE_FAMILIES_JOB}"}}'
 WATCHED_THEN = f"up{OF_ISTIOD} offset 10m == 1 or time() - process_start_time_seconds{OF_ISTIOD} < 600"
 REJECTED = (
     "sum by (instance) (increase(pilot_total_xds_rejects[10m])) > 0"
@@ -66,8 +66,8 @@ def prometheus_rules(certificates: Mapping[str, str]) -> Object:
         {
             "alert": "FamilyLostOnService",
             # Either there is no real server behind the address, which IPVS refuses, or no address in DNS.
-            "expr": f'up{{job="{SERVICE_FAMILIES_JOB}"}} == 0 '
-            f'or label_replace(count by (service) (up{{job="{SERVICE_FAMILIES_JOB}"}}) < 2, "ip_family", "one", "", "")',
+            "expr": f"up{OF_SERVICES} == 0 "
+            f'or label_replace(count by (service) (up{OF_SERVICES}) < 2, "ip_family", "one", "", "")',
             "for": "1m",
             "labels": {"severity": "critical"},
             "annotations": {

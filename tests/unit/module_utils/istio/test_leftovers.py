@@ -153,7 +153,7 @@ def test_a_refusal_is_told(state: State, remove: Callable[..., Run]) -> None:
     state.refuse[path_of(certificate("default"))] = [(403, "not yours")]
     failed = remove()
     assert failed.code != 0
-    assert "found not yours, expected an answer of the API server" in " ".join(failed.output.split())
+    assert "found not yours; expected an answer of the API server" in " ".join(failed.output.split())
 
 
 def test_without_a_cluster_there_is_nothing_to_tell(tmp_path: Path, remove: Callable[..., Run]) -> None:

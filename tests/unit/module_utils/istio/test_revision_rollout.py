@@ -246,4 +246,7 @@ def test_a_refusal_is_told(played: Controllers, move: Callable[..., Run]) -> Non
     played.state.refuse[path_of(item)] = [(403, "a webhook says no")]
     failed = move()
     assert failed.code != 0
-    assert "foo: a webhook says no. Try: kubectl -n foo get pods" in " ".join(failed.output.split())
+    assert (
+        "foo: found a webhook says no; expected an answer of the API server. Try: kubectl -n foo get pods"
+        in " ".join(failed.output.split())
+    )

@@ -1,25 +1,15 @@
-"""verify_cluster: errors in the API's own words, waiting, and removal."""
+"""verify.cluster: waiting, what is created, and what is removed."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
+from ansible_collections.twinstack.core.plugins.module_utils.kube.client import Client
 from ansible_collections.twinstack.core.plugins.module_utils.verify import cluster as verify_cluster
 from ansible_collections.twinstack.core.plugins.module_utils.verify import objects as verify_objects
-from kubernetes.client.exceptions import ApiException
 
 from tests.unit.kube_server import api_server
-
-
-def test_an_error_is_told_in_the_apis_words() -> None:
-    error = ApiException(status=422, reason="Unprocessable")
-    error.body = json.dumps({"message": 'spec.ipFamilies: "IPv6" is not configured'})
-    assert verify_cluster.reason(error) == 'spec.ipFamilies: "IPv6" is not configured'
-    error.body = "no JSON"
-    assert verify_cluster.reason(error) == "Unprocessable"
-    assert verify_cluster.reason(OSError("connection refused")) == "connection refused"
 
 
 def test_waiting_ends_when_it_is_true_or_late() -> None:
@@ -36,7 +26,7 @@ def test_what_was_created_goes_and_nothing_else(tmp_path: Path, waited: bool) ->
         labels = {verify_objects.LABEL: "true"}
         state.objects[path] = {"kind": "Namespace", "metadata": {"name": "twinstack-verify", "labels": labels}}
         state.objects["/api/v1/namespaces/other"] = {"kind": "Namespace", "metadata": {"name": "other", "labels": {}}}
-        api = verify_cluster.Api(str(config), None)
+        api = verify_cluster.VerificationCluster(Client(str(config), None, verify_cluster.FIELD_MANAGER))
         if waited:
             assert api.remove(5) == []
         else:
@@ -46,3 +36,25 @@ def test_what_was_created_goes_and_nothing_else(tmp_path: Path, waited: bool) ->
         assert len(deleted) == 5 and all(line.startswith("DELETE /ap") for line in deleted)
         assert all("/twinstack-verify" in line for line in deleted)
         assert list(state.objects) == ["/api/v1/namespaces/other"]
+
+
+def test_reads_ask_for_each_thing_once_and_a_refused_service_is_told(tmp_path: Path) -> None:
+    """Without a look at what kinds there are: the verification looks again and again, on a small control plane."""
+    with api_server(tmp_path) as (state, config):
+        api = verify_cluster.VerificationCluster(Client(str(config), None, verify_cluster.FIELD_MANAGER))
+        state.kinds |= {
+            "apps/v1": {"Deployment": ("deployments", True), "DaemonSet": ("daemonsets", True)},
+            "discovery.k8s.io/v1": {"EndpointSlice": ("endpointslices", True)},
+        }
+        state.kinds["v1"] |= {"Service": ("services", True), "Event": ("events", True)}
+        for kind in ("serviceaccounts/default", "configmaps/kube-root-ca.crt"):
+            state.objects[f"/api/v1/namespaces/own/{kind}"] = {"kind": "There", "metadata": {}}
+        api.find_mesh()
+        raw = api.observe("own", "", {})
+        assert (raw["version"], raw["name"], raw["pools"], raw["service_cidrs"]) == ("v1.37.2", "kubernetes", None, [])
+        assert len(state.asked) == len(set(state.asked)) == 18
+        assert not [line for line in state.asked if line in ("GET /api/v1", "GET /apis/apps/v1")]
+        state.refuse["/api/v1/namespaces/own/services"] = [(422, "no IPv6")]
+        refused = api.create("own", "agnhost", 18080, "cafe")
+        assert list(refused.values()) == ["no IPv6"]
+        assert [line.rpartition("/")[2] for line in state.log] == ["namespaces", *["daemonsets"] * 3, *["services"] * 5]

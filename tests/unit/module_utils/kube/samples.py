@@ -1,0 +1,45 @@
+"""Objects that the tests of this folder apply, and how."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.twinstack.core.plugins.module_utils.kube import apply as kube_apply
+from ansible_collections.twinstack.core.plugins.module_utils.kube.client import Client
+from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import Key
+
+from tests.unit.kube_server import State
+
+SPEC = {"group": "example.org", "names": {"kind": "Thing", "plural": "things"}, "versions": [{"name": "v1"}]}
+SYSTEM = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system"}}
+SPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "demo"}}
+DEFINITION = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "things.example.org"},
+    "spec": SPEC,
+}
+THING = {"apiVersion": "example.org/v1", "kind": "Thing", "metadata": {"name": "one"}, "spec": {"size": 1}}
+SPACE_KEY = Key("v1", "Namespace", "", "demo")
+SPACE_PATH = "/api/v1/namespaces/demo"
+DEFINITION_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/things.example.org"
+
+
+def config_map(name: str, **data: str) -> dict[str, Any]:
+    """A ConfigMap in namespace demo."""
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "demo"}, "data": data}
+
+
+ALL = [THING, config_map("a", x="1"), DEFINITION, SPACE]
+
+
+def client(served: tuple[State, Path]) -> Client:
+    """A client of the server."""
+    return Client(str(served[1]), None, "test")
+
+
+def apply(served: tuple[State, Path], objects: list[Any], part: str = "", dry: bool = False) -> kube_apply.Outcome:
+    """One apply with ten seconds' time."""
+    return kube_apply.apply_all(client(served), objects, part, dry, True, time.monotonic() + 10)

@@ -1,0 +1,60 @@
+"""What scenarios bring into a cluster and take away again, against a server that plays the API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ansible_collections.twinstack.core.plugins.module_utils.kube.client import Client
+from ansible_collections.twinstack.core.plugins.module_utils.scenarios import objects as scenario_objects
+from ansible_collections.twinstack.core.plugins.module_utils.scenarios.own import Own
+from ansible_collections.twinstack.core.plugins.module_utils.scenarios.settings import ScenarioError, Settings
+
+from tests.unit.kube_server import State, api_server
+from tests.unit.module_utils.scenarios.samples import TENANTS
+
+SPACE = f"/api/v1/namespaces/{scenario_objects.NAMESPACE}"
+ISTIO = "networking.istio.io/v1"
+
+
+@pytest.fixture
+def brought(tmp_path: Path) -> Iterator[tuple[State, Own]]:
+    """A cluster with a mesh, and the scenarios' own objects, which are not in it yet."""
+    with api_server(tmp_path) as (state, config):
+        state.kinds["v1"]["Service"] = ("services", True)
+        state.kinds[ISTIO] = {"VirtualService": ("virtualservices", True)}
+        for tenant in TENANTS:
+            path = f"/api/v1/namespaces/{tenant}"
+            state.objects[path] = {"kind": "Namespace", "metadata": {"name": tenant}}
+        settings = Settings(TENANTS, [], "demo:1", "fortio:1", (), {}, 0, 5)
+        yield state, Own(settings, Client(str(config), None, "test"))
+
+
+def test_it_comes_is_waited_for_and_goes_pods_and_all(brought: tuple[State, Own]) -> None:
+    state, own = brought
+    own.bring()
+    pods = [path for path in state.objects if path.startswith(f"{SPACE}/pods/")]
+    assert len(pods) == 2 and f"{SPACE}/services/dual" in state.objects
+    with pytest.raises(ScenarioError, match="no condition Ready"):
+        own.wait()
+    for path in pods:
+        state.objects[path]["status"] = {"conditions": [{"type": "Ready", "status": "True"}]}
+    own.wait()
+    state.log.clear()
+    own.start_removal()
+    assert state.log[0] == f"DELETE {SPACE}", "its controller pauses before it looks"
+    assert sorted(state.log[1:]) == [f"DELETE {path}" for path in sorted(pods)]
+
+
+def test_what_a_run_that_was_cut_off_left_goes_too(brought: tuple[State, Own]) -> None:
+    state, own = brought
+    before = dict(state.objects)
+    own.bring()
+    tenant = next(iter(TENANTS))
+    own.break_route(tenant)
+    route = f"/apis/{ISTIO}/namespaces/{tenant}/virtualservices/{scenario_objects.BROKEN_ROUTE}"
+    assert route in state.objects
+    state.stays[SPACE] = 1
+    own.clean()
+    assert state.objects.keys() == before.keys()
