@@ -3,7 +3,7 @@ PYTHON ?= $(TWINSTACK_PYTHON)
 export TWINSTACK_PYTHON := $(PYTHON)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MOLECULE_GLOB := tests/molecule/*/molecule.yml
-.PHONY: lab test lint acceptance faults bench lab-down clean
+.PHONY: lab test lint acceptance faults bench bump lab-down clean
 
 lab:
 	requirements/install.sh
@@ -28,6 +28,11 @@ faults:
 bench:
 	requirements/install.sh
 	.venv/bin/python tests/bench/bench.py
+
+# COMPONENT, VERSION and REVISION reach the command by its environment.
+bump:
+	requirements/install.sh
+	.venv/bin/ansible-playbook -i inventory/lab playbooks/bump.yml
 
 lab-down:
 	.venv/bin/ansible-playbook -i inventory/lab playbooks/lab/down.yml

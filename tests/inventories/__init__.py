@@ -18,8 +18,12 @@ from ansible.vars.manager import VariableManager
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory import reader
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.model import Inventory
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules import check as inventory_rules
+from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules import versions
 
 HERE = Path(__file__).parent
+#: The versions that cases and messages name, so that another version in the bundle changes none of them.
+VERSIONS = {"kubernetes": "1.37.2", "containerd": "2.4.2", "etcd": "3.7.3", "coredns": "1.15.0", "calico": "3.28.5"}
+ISTIO = "1.31.0"
 #: In a change: takes the key, or the whole file, away.
 REMOVED = "(removed)"
 
@@ -55,10 +59,15 @@ def write(folder: Path, files: dict[str, Any]) -> Path:
 
 @cache
 def rules() -> inventory_rules.Rules:
-    """The collection's rules, read once. Without the one lookup, whose plugin only a run of Ansible can load."""
+    """The collection's rules, read once, for a bundle of VERSIONS.
+
+    Without the lookups, whose plugins only a run of Ansible can load.
+    """
     loaded = inventory_rules.load_rules()
-    defaults = {**loaded.declared.defaults, "twinstack_cache_dir": "~/.cache/twinstack"}
-    return replace(loaded, declared=replace(loaded.declared, defaults=defaults))
+    resolved = {"twinstack_cache_dir": "~/.cache/twinstack", "twinstack_versions": VERSIONS}
+    declared = replace(loaded.declared, defaults={**loaded.declared.defaults, **resolved})
+    pairs, mesh_pairs = versions.tested(VERSIONS, ISTIO)
+    return replace(loaded, declared=declared, pairs=pairs, mesh_pairs=mesh_pairs)
 
 
 def load(folder: Path, command_line: Collection[str] = ()) -> Inventory:

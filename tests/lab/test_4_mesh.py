@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.twinstack.core.plugins.module_utils.verify.group import Part
 from ansible_collections.twinstack.core.plugins.module_utils.verify.groups import ids
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import index as bundle_index
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import versions as bundle_versions
 
 from tests.lab.conftest import ARTIFACTS, Lab
 
@@ -205,9 +206,10 @@ def test_what_is_plain_not_routed_not_counted_or_not_traced_is_told(lab: Lab) ->
 
 def own_build(lab: Lab) -> dict[str, object]:
     """A site's own build: the bundle's images by another registry's name, which every worker has already."""
-    hub, tag = "site.example/mesh", "1.31.0-site.1"
+    built = bundle_versions.of_all()["istio"]
+    hub, tag = "site.example/mesh", f"{built}-site.1"
     for image in ("pilot", "proxyv2"):
-        tagged = f"ctr -n k8s.io images tag --force docker.io/istio/{image}:1.31.0 {hub}/{image}:{tag}"
+        tagged = f"ctr -n k8s.io images tag --force docker.io/istio/{image}:{built} {hub}/{image}:{tag}"
         for host in sorted(WORKERS):
             lab.shell(host, tagged)
     istioctl = bundle_index.read(ARTIFACTS)["istioctl"]["path"]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import versions as bundle_versions
 from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import certificates
 
 from tests.lab.conftest import REPO, Lab
@@ -354,7 +355,7 @@ def test_every_protocol_travels_between_proxies_over_both_families(lab: Lab, unt
     listed = [{"name": name, "port": port, "targetPort": target} for name, (port, target) in ports.items()]
     container = {
         "name": "web",
-        "image": "docker.io/istio/app:1.31.0",
+        "image": f"docker.io/istio/app:{bundle_versions.of_all()['istio']}",
         "imagePullPolicy": "IfNotPresent",
         "args": ["--port=8080", "--grpc=7070", "--tcp=9090"],
         "securityContext": {**SECURED, "runAsUser": 1338},

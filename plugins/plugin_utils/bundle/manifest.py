@@ -121,10 +121,15 @@ def load(path: Path, versions: Mapping[str, str], provider: str) -> Manifest:
     """The manifest for one provider. versions: ``twinstack_versions``. Raises ManifestError with all findings."""
     if provider not in PROVIDERS:
         raise ManifestError([Finding("inventory", "twinstack_provider", provider, " or ".join(PROVIDERS))])
-    parts = {path.name: _parsed(path)}
-    for name in parts[path.name].get("include", []):
-        parts[name] = _parsed(path.with_name(name))
-    return _Reader(path, versions, provider).read(parts)
+    return _Reader(path, versions, provider).read(parts(path))
+
+
+def parts(path: Path) -> dict[str, dict[str, Any]]:
+    """What the manifest and each file that it includes hold, by file name. Raises ManifestError."""
+    found = {path.name: _parsed(path)}
+    for name in found[path.name].get("include", []):
+        found[name] = _parsed(path.with_name(name))
+    return found
 
 
 def _parsed(path: Path) -> dict[str, Any]:

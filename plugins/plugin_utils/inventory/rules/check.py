@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import versions as bundle_versions
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory import role_options
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.model import Inventory, nodes
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.role_options import Declared
@@ -35,8 +36,8 @@ class Rules:
 
 
 def load_rules() -> Rules:
-    """The rules of this collection, from its roles and its table of versions."""
-    return Rules(role_options.load(), versions.load_pairs(), versions.load_pairs(part="mesh_pairs"))
+    """The rules of this collection, from its roles, its bundle and its table of versions."""
+    return Rules(role_options.load(), *versions.tested(bundle_versions.of_cluster(), bundle_versions.of_all()["istio"]))
 
 
 def check(inventory: Inventory, rules: Rules) -> list[Finding]:

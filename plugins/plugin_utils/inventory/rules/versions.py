@@ -13,7 +13,8 @@ from ansible_collections.twinstack.core.plugins.module_utils.findings import Fin
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.addresses import shown
 
 TABLE = Path(__file__).with_name("supported_versions.yml")
-TESTERS = ("twinstack lab", "upstream")
+LAB = "twinstack lab"
+TESTERS = (LAB, "upstream")
 FIELD = "twinstack_versions"
 _FORM = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 # What begins with a version, such as 1.31.0-distroless.
@@ -57,9 +58,31 @@ def _whole(spec: str) -> str:
     return spec if spec.count(".") == 2 else f"{spec}.x"
 
 
-def load_pairs(path: Path = TABLE, part: str = "pairs") -> tuple[Pair, ...]:
-    """A part of the table of tested pairs. Raises ValueError for an entry that is not one."""
-    pairs = tuple(Pair(**entry) for entry in yaml.safe_load(path.read_text(encoding="utf-8"))[part])
+def lab_pairs(components: Mapping[str, str]) -> tuple[Pair, ...]:
+    """What the bundle builds, each with its Kubernetes: ``make acceptance`` installs all of it together.
+
+    components: the bundle's versions by component; two numbers stand for every patch release.
+    """
+    kubernetes = components["kubernetes"]
+    return tuple(
+        Pair(name, version, kubernetes, LAB, "bundle/manifest.yml, which `make acceptance` installs")
+        for name, version in components.items()
+        if name != "kubernetes"
+    )
+
+
+def tested(cluster: Mapping[str, str], istio: str) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
+    """All tested pairs of a cluster's components, and those of the mesh, for a bundle that builds these versions.
+
+    A site's own build of Istio may be any patch release of the bundle's.
+    """
+    mesh = {"kubernetes": cluster["kubernetes"], "istio": istio.rpartition(".")[0]}
+    return (*lab_pairs(cluster), *load_pairs()), lab_pairs(mesh)
+
+
+def load_pairs(path: Path = TABLE) -> tuple[Pair, ...]:
+    """The table of pairs that others have tested. Raises ValueError for an entry that is not one."""
+    pairs = tuple(Pair(**entry) for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["pairs"])
     for pair in pairs:
         if not (_RANGE.fullmatch(pair.version) and _RANGE.fullmatch(pair.kubernetes) and pair.source):
             raise ValueError(f"{path.name}: found {pair}; expected versions of two or three numbers, and a source")

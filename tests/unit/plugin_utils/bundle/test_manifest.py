@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import catalogue, debian, manifest, steps
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import versions as bundle_versions
 
 BUNDLE = Path(__file__).resolve().parents[4] / "bundle"
-VERSIONS = {"kubernetes": "1.37.2", "containerd": "2.4.2", "etcd": "3.7.3", "coredns": "1.15.0", "calico": "3.28.5"}
+VERSIONS = bundle_versions.of_cluster()
+BUILT = bundle_versions.of_all()
 NAMES_BY_KIND = {
     "binary": {
         *("kubelet", "kubeadm", "kubectl", "containerd", "containerd-shim-runc-v2", "ctr", "etcdctl", "calicoctl"),
@@ -53,8 +55,8 @@ def test_a_control_plane_gets_all_that_a_worker_gets() -> None:
         "kube-scheduler",
         "etcd",
     }
-    assert "registry.k8s.io/kube-proxy:v1.37.2" in worker
-    assert "registry.k8s.io/etcd:3.7.3-0" in control_plane
+    assert f"registry.k8s.io/kube-proxy:v{BUILT['kubernetes']}" in worker
+    assert f"registry.k8s.io/etcd:{BUILT['etcd']}-0" in control_plane
 
 
 def test_every_image_has_a_containerfile_and_every_containerfile_an_image() -> None:
@@ -76,25 +78,26 @@ def test_every_step_is_made_by_a_recipe_and_all_needs_are_there(tmp_path: Path) 
         assert set(step.needs) <= set(made), step.name
     assert {catalogue.step_of(item) for item in wanted} <= set(made)
     stamp = made["program kubelet"].inputs["ldflags"]
-    assert "gitVersion=v1.37.2" in stamp and "gitMinor=37" in stamp
+    assert f"gitVersion=v{BUILT['kubernetes']}" in stamp
+    assert f"gitMinor={BUILT['kubernetes'].split('.')[1]} " in stamp
 
 
 def test_each_host_of_a_mesh_gets_its_images_and_a_cluster_alone_gets_none() -> None:
-    listed = load()
+    listed, istio = load(), BUILT["istio"]
     assert {group: {item.image for item in listed.images_of(group)} for group in MESH} == {
-        "mesh_control_plane": {"docker.io/istio/install-cni:1.31.0"},
+        "mesh_control_plane": {f"docker.io/istio/install-cni:{istio}"},
         "mesh_worker": {
-            "docker.io/istio/install-cni:1.31.0",
-            "docker.io/istio/pilot:1.31.0",
-            "docker.io/istio/proxyv2:1.31.0",
-            "docker.io/istio/app:1.31.0",
-            "docker.io/fortio/fortio:1.66.5",
+            f"docker.io/istio/install-cni:{istio}",
+            f"docker.io/istio/pilot:{istio}",
+            f"docker.io/istio/proxyv2:{istio}",
+            f"docker.io/istio/app:{istio}",
+            f"docker.io/fortio/fortio:{BUILT['fortio']}",
             "twinstack.internal/demo:0.1.0",
         },
         "mesh_controller": set(),
         "observability": {
-            "docker.io/jaegertracing/all-in-one:1.76.0",
-            "quay.io/kiali/kiali:v1.89.0",
+            f"docker.io/jaegertracing/all-in-one:{BUILT['jaeger']}",
+            f"quay.io/kiali/kiali:v{BUILT['kiali']}",
             "quay.io/prometheus/prometheus:v2.53.3",
         },
     }
@@ -136,9 +139,11 @@ def test_source_builds_only_the_version_that_is_pinned() -> None:
 
 
 def test_what_a_cluster_can_do_without_needs_no_version() -> None:
-    assert load().artifacts["pilot"].image == "docker.io/istio/pilot:1.31.0"
-    assert "buildVersion=1.31.0 " in load().go_modules["istio"].ldflags
-    with pytest.raises(manifest.ManifestError, match=r"twinstack_versions\.istio: found 1\.30\.3; expected 1\.31\.0"):
+    built = BUILT["istio"]
+    assert load().artifacts["pilot"].image == f"docker.io/istio/pilot:{built}"
+    assert f"buildVersion={built} " in load().go_modules["istio"].ldflags
+    message = rf"twinstack_versions\.istio: found 1\.30\.3; expected {re.escape(built)}"
+    with pytest.raises(manifest.ManifestError, match=message):
         load(istio="1.30.3")
     assert load("upstream", istio="1.30.3").artifacts["pilot"].image == "docker.io/istio/pilot:1.30.3"
 
@@ -147,7 +152,7 @@ def test_what_nobody_pinned_is_never_fetched() -> None:
     listed = load("upstream")
     findings = manifest.unpinned([listed.artifacts["kubelet"], listed.artifacts["kube-proxy"]])
     assert [item.field for item in findings] == ["kubelet.upstream.sha256", "kube-proxy.upstream.digest"]
-    assert "https://dl.k8s.io/release/v1.37.2/bin/linux/amd64/kubelet" in findings[0].expected
+    assert f"https://dl.k8s.io/release/v{BUILT['kubernetes']}/bin/linux/amd64/kubelet" in findings[0].expected
     assert manifest.unpinned(load("source").artifacts.values()) == []
 
 

@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 
 EXAMPLE = ROOT / "inventory" / "example"
 #: Options that are given to one run with -e, or belong to the lab.
-PER_RUN = re.compile(r"lab_\w+|reset_\w+|ssh_known_hosts_accept\w*|bundle_rebuild")
+PER_RUN = re.compile(r"lab_\w+|reset_\w+|ssh_known_hosts_accept\w*|bundle_rebuild|bump_\w+")
 
 
 def test_the_example_explains_every_option_with_its_default() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import versions as bundle_versions
 
 from tests import inventories
 from tests.conftest import Run
@@ -77,6 +78,7 @@ def test_an_inventory_without_hosts(check: Callable[..., Run]) -> None:
     }
     run = check(change)
     assert run.code == 2
+    kubernetes = bundle_versions.of_cluster()["kubernetes"]
     hint = "ansible -i INVENTORY all -c local -m ansible.builtin.debug -a var=primary_family"
     assert listed(run) == [
         "[error] group_vars/all.yml: primary_family: found {{ nowhere }}, which cannot be resolved; "
@@ -84,7 +86,7 @@ def test_an_inventory_without_hosts(check: Callable[..., Run]) -> None:
         "[error] group_vars/all.yml: twinstack_mtu: found 5; expected 0, or 1280 (the least for IPv6) to 9216",
         "[error] hosts.yml: control_plane: found no host in the group; expected at least one",
         "[error] hosts.yml: worker: found no host in the group; expected at least one",
-        "[warning] group_vars/all: twinstack_proxy_mode: found ipvs with Kubernetes 1.37.2; "
+        f"[warning] group_vars/all: twinstack_proxy_mode: found ipvs with Kubernetes {kubernetes}; "
         "expected nftables by Kubernetes 1.40, which refuses ipvs. "
         "Try: twinstack_proxy_mode: nftables for a new cluster",
     ]

@@ -6,23 +6,30 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import versions as bundle_versions
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory import role_options
+from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules import check as inventory_rules
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules import versions
 
+from tests import inventories
 
-def test_the_default_versions_are_tested() -> None:
-    """By the lab, every one of them."""
-    chosen = role_options.load().defaults["twinstack_versions"]
-    pairs = versions.load_pairs()
-    assert versions.check_versions(chosen, pairs, "x") == []
-    lab = {pair.component for pair in pairs if pair.tested_by == "twinstack lab"}
-    assert lab | {"kubernetes"} == set(chosen)
+
+def test_the_versions_of_the_bundle_are_tested() -> None:
+    """By the lab, every one of them, and Istio in all patch releases."""
+    chosen, rules = bundle_versions.of_cluster(), inventory_rules.load_rules()
+    assert versions.check_versions(chosen, rules.pairs, "x") == []
+    lab = {pair.component for pair in rules.pairs if pair.tested_by == "twinstack lab"}
+    assert lab | {"kubernetes"} == set(chosen) == set(role_options.load().defaults["twinstack_versions"])
+    built = bundle_versions.of_all()["istio"]
+    for tag in (built, f"{built.rpartition('.')[0]}.99-site"):
+        assert versions.check_istio(tag, chosen["kubernetes"], rules.mesh_pairs, "x", "y") == []
+    assert versions.check_istio("1.2.3", chosen["kubernetes"], rules.mesh_pairs, "x", "y")
 
 
 def test_pairs_that_upstream_tested_are_accepted() -> None:
     """Two numbers in the table stand for every patch release."""
-    chosen = {"kubernetes": "1.37.2", "containerd": "2.4.2", "etcd": "3.7.0", "coredns": "1.14.6", "calico": "3.33.4"}
-    assert versions.check_versions(chosen, versions.load_pairs(), "x") == []
+    chosen = {**inventories.VERSIONS, "etcd": "3.7.0", "coredns": "1.14.6", "calico": "3.33.4"}
+    assert versions.check_versions(chosen, inventories.rules().pairs, "x") == []
 
 
 @pytest.mark.parametrize(
