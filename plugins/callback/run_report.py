@@ -39,8 +39,10 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.run.record import R
 
 KEPT_RUNS = 20  # older ones are removed
 REPORT = "twinstack.core.report"  # what its task returns as summary is shown at the run's end
-# Of a failure that says nothing but its message.
-SAID = {"msg", "changed", "failed", "exception", "warnings", "deprecations", "assertion", "evaluated_to"}
+# Of a failed task: its message, which is shown by itself, and what a person does not look for.
+SAID = {
+    "msg", "changed", "failed", "exception", "warnings", "deprecations", "assertion", "evaluated_to", "invocation",
+}  # fmt: skip
 TALKING = ("ansible.builtin.debug", "debug", "ansible.builtin.pause", "pause")
 
 
@@ -199,14 +201,18 @@ class CallbackModule(Default):
         self._ended(result, "ok" if ignore_errors else "failed")
         self._wipe()
         said = result.result.get("msg")
-        plain = {key for key in result.result if not key.startswith("_ansible")} <= SAID
-        if not (self._short and plain and isinstance(said, str)) or ignore_errors or is_ansibles(said):
+        looped = bool(result.task.loop) and "results" in result.result
+        if not (self._short and isinstance(said, str)) or looped or ignore_errors or is_ansibles(said):
             super().v2_runner_on_failed(result, ignore_errors=ignore_errors)
             return
         # The message once, as it is: in YAML its quotes would be doubled and its lines indented.
         self._print_task_banner(result.task)
         self._handle_warnings(result.result)
+        self._clean_results(result.result, result.task.action)
         self._line(f"fatal: [{self.host_label(result)}]: FAILED! => {said}", color=constants.COLOR_ERROR)
+        more = {key: value for key, value in result.result.items() if key not in SAID and not key.startswith("_")}
+        if more:
+            self._line(self._dump_results(more).lstrip("\n"), color=constants.COLOR_ERROR)
 
     def _handle_exception(self, result: Any, use_stderr: bool = False) -> None:
         """Show an error of Ansible's own with its origin; what a task says itself, ``fatal:`` shows once."""

@@ -3,42 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.twinstack.core.plugins.module_utils import observability as components
-from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import (
-    alerts,
-    jaeger,
-    kiali,
-    observability,
-    prometheus,
-)
+from ansible_collections.twinstack.core.plugins.module_utils.observability import COMPONENTS
+from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import alerts, observability
 
 
-def _objects(
-    maker: Callable[[Mapping[str, Any]], list[observability.Object]], settings: Mapping[str, Any]
-) -> list[observability.Object]:
-    """What a maker makes; AnsibleFilterError with the field's name when one is missing."""
+def observability_objects(settings: Mapping[str, Any], name: str) -> list[observability.Object]:
+    """All objects of a component, by the function of its name in the manifests' file of its name.
+
+    The first component brings the namespace. AnsibleFilterError with the field's name when one is missing.
+    """
+    if name not in COMPONENTS:
+        raise AnsibleFilterError(f"component: found {name}, expected one of {', '.join(COMPONENTS)}")
+    maker = getattr(import_module(f"{observability.__name__.rpartition('.')[0]}.{name}"), name)
+    shared = [observability.namespace()] if name == next(iter(COMPONENTS)) else []
     try:
-        return maker(settings)
+        return [*shared, *maker(settings)]
     except KeyError as error:
         raise AnsibleFilterError(f"settings: found no {error}, expected it") from error
 
 
-def prometheus_objects(settings: Mapping[str, Any]) -> list[observability.Object]:
-    """Prometheus and the namespace of all three."""
-    return [observability.namespace(), *_objects(prometheus.prometheus, settings)]
-
-
-def jaeger_objects(settings: Mapping[str, Any]) -> list[observability.Object]:
-    """Jaeger."""
-    return _objects(jaeger.jaeger, settings)
-
-
-def kiali_objects(settings: Mapping[str, Any]) -> list[observability.Object]:
-    """Kiali."""
-    return _objects(kiali.kiali, settings)
+def observability_components(_input: Any) -> list[dict[str, str]]:
+    """The table of components in the order of installation, whatever is put in."""
+    return [{"name": one.name, "deployment": one.deployment, "image": one.image} for one in COMPONENTS.values()]
 
 
 def certificate_ends(text: str) -> dict[str, str]:
@@ -49,26 +39,13 @@ def certificate_ends(text: str) -> dict[str, str]:
         raise AnsibleFilterError(str(error)) from error
 
 
-def observability_deployments(_input: Any) -> list[str]:
-    """Names of the Deployments to wait for, whatever is put in."""
-    return components.deployments()
-
-
-def observability_prune_sets(_input: Any) -> list[str]:
-    """Names of the apply sets in the order in which they are removed, whatever is put in."""
-    return components.prune_sets()
-
-
 class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Filters by name."""
         return {
-            "prometheus_objects": prometheus_objects,
-            "jaeger_objects": jaeger_objects,
-            "kiali_objects": kiali_objects,
+            "observability_objects": observability_objects,
+            "observability_components": observability_components,
             "certificate_ends": certificate_ends,
-            "observability_deployments": observability_deployments,
-            "observability_prune_sets": observability_prune_sets,
         }

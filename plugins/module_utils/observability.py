@@ -56,13 +56,3 @@ COMPONENTS = {
         ),
     )
 }
-
-
-def deployments() -> list[str]:
-    """Names of all Deployments, in the order of installation."""
-    return [component.deployment for component in COMPONENTS.values()]
-
-
-def prune_sets() -> list[str]:
-    """Names of the apply sets in the order of removal: what reads another one goes before it."""
-    return list(reversed(COMPONENTS))

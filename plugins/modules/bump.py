@@ -34,10 +34,11 @@ options:
     description: URI of a Debian archive. Empty means the one that the controller's own apt uses.
     type: str
     default: ""
+extends_documentation_fragment: [twinstack.core.attributes]
 attributes:
   check_mode:
-    description: Is skipped, since nothing is known before Go has resolved and built.
     support: none
+    details: Is skipped, since nothing is known before Go has resolved and built.
 """
 
 EXAMPLES = r"""

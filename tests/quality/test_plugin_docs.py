@@ -22,7 +22,7 @@ KUBECONFIG, ATTRIBUTES = "twinstack.core.kubeconfig", "twinstack.core.attributes
 #: Whose kubeconfig is a file to write or to name, and no way to an API.
 NO_API = {"api_tunnel", "report"}
 #: What an attribute may be; partial says in its details what is left out.
-SUPPORT = {"full", "partial"}
+SUPPORT = {"full", "partial", "none"}
 
 
 def own_documentation(module: str) -> dict[str, Any]:
@@ -74,14 +74,15 @@ def test_every_action_has_a_documented_module() -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_every_module_says_since_when_and_how_far_it_goes(module: str) -> None:
-    """Check mode always; differences exactly where the code gives some."""
+    """Check mode, or what is skipped in it and why; differences exactly where the code gives some."""
     doc, code = documentation()[module], source(module)
     assert re.fullmatch(r"\d+\.\d+\.\d+", doc["version_added"])
     attributes = doc["attributes"]
     check = attributes["check_mode"]
     assert check["support"] in SUPPORT and check["description"]
     assert check["support"] == "full" or check["details"], "what is left out"
-    assert re.search(r"supports?_check_mode ?= ?True|\(InProcessAction\)", code), "else Ansible would skip it"
+    supported = bool(re.search(r"supports?_check_mode ?= ?True|\(InProcessAction\)", code))
+    assert supported is (check["support"] != "none"), "else Ansible would skip it"
     gives = bool(re.search(r"\bdiff=|\[\"diff\"\] =", code))
     assert ("diff_mode" in attributes) is gives
     assert not gives or (attributes["diff_mode"]["support"] == "full" and attributes["diff_mode"]["description"])
@@ -110,7 +111,7 @@ def test_modules_with_a_kubeconfig_share_its_description_and_defaults() -> None:
 
 def test_every_fragment_is_in_use() -> None:
     """What nobody extends describes nothing, and what all have in common is described once."""
-    used = {name: own_documentation(name)["extends_documentation_fragment"] for name in MODULES}
+    used = {name: own_documentation(name).get("extends_documentation_fragment", []) for name in MODULES}
     there = {f"twinstack.core.{path.stem}" for path in (ROOT / "plugins" / "doc_fragments").glob("[a-z]*.py")}
     assert {".".join(one.split(".")[:3]) for fragments in used.values() for one in fragments} == there
     assert [name for name, fragments in used.items() if ATTRIBUTES not in fragments] == []

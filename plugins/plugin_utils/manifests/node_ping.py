@@ -6,11 +6,11 @@ from typing import Any
 
 from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import RESTRICTED
 
-NAME = "twinstack-reach"
+NAME = "twinstack-node-ping"
 NOBODY = 65534
 
 
-def reach(image: str) -> dict[str, Any]:
+def node_ping(image: str) -> dict[str, Any]:
     """The DaemonSet. image: of the pause program, which every node holds anyway; the kernel answers, not it."""
     labels = {"app": NAME}
     container = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.twinstack.core.plugins.module_utils.observability import COMPONENTS, Component
-from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import manifest
+from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import manifest, versions
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory import role_options
 
 from tests.conftest import ROOT
@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 @pytest.mark.parametrize("component", COMPONENTS.values(), ids=lambda component: component.name)
 def test_the_bundle_has_its_image_and_a_role_the_variable_of_its_folder(component: Component) -> None:
     options = role_options.load()
-    bundle = manifest.load(ROOT / "bundle" / "manifest.yml", options.defaults["twinstack_versions"], "source")
+    bundle = manifest.load(ROOT / "bundle" / "manifest.yml", versions.of_cluster(), "source")
     assert component.image in {item.image.rsplit(":", 1)[0] for item in bundle.images_of("observability")}
     assert component.storage in ("", *options.options)
 

@@ -1,4 +1,4 @@
-"""Filter reach: a thin door to plugin_utils/manifests/node_ping.py."""
+"""Filter node_ping: a thin door to plugin_utils/manifests/node_ping.py."""
 
 from __future__ import annotations
 
@@ -13,4 +13,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Filters by name."""
-        return {"reach": model.reach}
+        return {"node_ping": model.node_ping}
