@@ -18,7 +18,7 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import ce
 
 from tests.lab.conftest import REPO, Lab
 from tests.lab.test_4_mesh import broken, targets
-from tests.lab.test_6_demo import TENANTS
+from tests.lab.test_6_scenarios import TENANTS
 
 Until = Callable[..., None]
 pytestmark = pytest.mark.usefixtures("everything")

@@ -20,9 +20,9 @@ import pytest
 import yaml
 
 from tests.lab.conftest import PAGES, REPO, Lab
-from tests.lab.test_6_demo import TENANTS
-from tests.lab.test_7_seen import JAEGER_TRACES
-from tests.lab.test_8_choices import OUTSIDE, make, ready, service, start, stop
+from tests.lab.test_6_scenarios import TENANTS
+from tests.lab.test_7_telemetry import JAEGER_TRACES
+from tests.lab.test_8_tenant_options import OUTSIDE, make, ready, service, start, stop
 
 Until = Callable[..., None]
 pytestmark = pytest.mark.usefixtures("everything")
