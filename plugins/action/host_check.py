@@ -28,6 +28,7 @@ class ActionModule(ActionBase):
                 "host_probe": {"type": "str", "required": True},
                 "peer_probe": {"type": "str", "required": True},
                 "cluster": {"type": "str", "required": True},
+                "systems": {"type": "dict", "required": True},
                 "api_port": {"type": "int", "required": True},
                 "mtu": {"type": "int", "required": True},
                 "proxy_mode": {"type": "str", "required": True},

@@ -75,6 +75,10 @@ options:
     description: How much of it, such as C(4GB). It must not be more than the disk.
     type: str
     default: ""
+  systems:
+    description: Versions that are accepted by distribution, both as os-release(5) writes them.
+    type: dict
+    required: true
   cgroup_controllers:
     description: Controllers that the unified hierarchy must have.
     type: list
@@ -120,6 +124,7 @@ EXAMPLES = r"""
     min_cpus: 2
     min_memory_mb: 1700
     min_disk_gb: 10
+    systems: {debian: ["13"]}
     cgroup_controllers: [cpu, cpuset, memory, pids]
     max_clock_offset_seconds: 1.0
     swap_is_turned_off: true

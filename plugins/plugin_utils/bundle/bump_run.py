@@ -168,7 +168,9 @@ def builder(cache: Path, debian_mirror: str, say: progress.Say) -> Build:
         listed = _load(path.parent)
         store = Store(cache)
         made = _artifacts(listed, component)
-        steps = catalogue.Catalogue(listed, made, debian.PrivateApt(store.work / "apt", debian_mirror)).steps
+        steps = catalogue.Catalogue(
+            listed, made, debian.PrivateApt(store.work / "apt", listed.suite, debian_mirror)
+        ).steps
         programs = {program: f"program {program}" for program in listed.go_modules[component].sha256}
         names = [*programs.values(), *(name for artifact in made for name in catalogue.steps_of(artifact))]
         with store.lock(say):

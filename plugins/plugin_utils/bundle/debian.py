@@ -18,10 +18,9 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.server_packa
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.steps import BuildContext, BuildResult, Step
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.store import sha256_of
 
-SUITE = "trixie"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 APT_FOLDER = Path("/etc/apt")
-# Any of them means a mirror of the whole archive, which has SUITE too.
+# Any of them means a mirror of the whole archive, which has the wanted suite too.
 DEBIAN_SUITES = ("bookworm", "trixie", "forky", "sid", "oldstable", "stable", "testing", "unstable")
 OFF = ("no", "false", "without", "off", "disable")  # sources.list(5)
 INSTALLED = re.compile(r"^Inst (\S+) \((\S+) ", re.MULTILINE)
@@ -73,8 +72,11 @@ class Package:
 class PrivateApt:
     """apt with its own sources, lists and an empty list of installed packages, below one folder."""
 
-    def __init__(self, folder: Path, mirror: str = "", suite: str = SUITE) -> None:
-        """folder: made when it is missing. mirror: a Debian archive's URI; "" for the one of the machine's own apt."""
+    def __init__(self, folder: Path, suite: str, mirror: str = "") -> None:
+        """folder: made when it is missing. suite: a release's name.
+
+        mirror: a Debian archive's URI; "" for the one of the machine's own apt.
+        """
         self.folder = folder
         self.suite = suite
         self._mirror = mirror

@@ -27,7 +27,7 @@ def base_image(name: str, overlay: Path, apt: debian.PrivateApt) -> Step:
     """A step that makes the disk image all lab hosts start from. overlay: bundle/lab/overlay."""
 
     def run(build: BuildContext) -> BuildResult:
-        path = lab_image.build_base_image(build.folder, apt.sources, BASELINE_PACKAGES, overlay, build.say)
+        path = lab_image.build_base_image(build.folder, apt.suite, apt.sources, BASELINE_PACKAGES, overlay, build.say)
         return BuildResult(path)
 
     inputs = {

@@ -9,7 +9,6 @@ from pathlib import Path
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import progress
 
 DISK_GIB = 16  # sparse: images, etcd and logs of a host come to less than 4 GiB
-SUITE = "trixie"
 ENABLED_UNITS = (
     "lab-cpuinfo.service",
     "lab-credstore.service",
@@ -23,7 +22,7 @@ MASKED_UNITS = ("apt-daily.timer", "apt-daily-upgrade.timer", "systemd-networkd-
 
 
 def build_base_image(
-    work: Path, sources: Sequence[str], packages: Sequence[str], overlay: Path, say: Callable[[str], None]
+    work: Path, suite: str, sources: Sequence[str], packages: Sequence[str], overlay: Path, say: Callable[[str], None]
 ) -> Path:
     """Make the image; the path of a sparse ext4 file.
 
@@ -32,7 +31,7 @@ def build_base_image(
     """
     root = work / "root"
     say("installing a minimal Debian server")
-    progress.run(["mmdebstrap", "--variant=minbase", f"--include={','.join(packages)}", SUITE, root, *sources])
+    progress.run(["mmdebstrap", "--variant=minbase", f"--include={','.join(packages)}", suite, root, *sources])
     chroot: list[str | Path] = ["chroot", root]
     progress.run([*chroot, "useradd", "--create-home", "--shell", "/bin/bash", "--uid", "1000", "ops"])
     for path in sorted(overlay.rglob("*")):

@@ -100,10 +100,11 @@ class GoModule:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The whole list. folder: where manifest.yml lies, to which its paths are relative."""
+    """The whole list. folder: where manifest.yml lies, to which its paths are relative. suite: the Debian release."""
 
     folder: Path
     provider: str
+    suite: str
     artifacts: dict[str, Artifact] = field(default_factory=dict)
     go_modules: dict[str, GoModule] = field(default_factory=dict)
 
@@ -158,7 +159,10 @@ class _Reader:
 
     def read(self, parts: Mapping[str, dict[str, Any]]) -> Manifest:
         """The manifest, or ManifestError. parts: what each of its files holds, by name."""
-        manifest = Manifest(self.path.parent, self.provider)
+        suite = parts[self.path.name].get("suite")
+        if not isinstance(suite, str):
+            self._wrong("suite", repr(suite), "the name of a Debian release")
+        manifest = Manifest(self.path.parent, self.provider, str(suite))
         files: dict[str, str] = {}
         for data in parts.values():
             for name, module in data.get("go_modules", {}).items():

@@ -69,7 +69,7 @@ def prepare(settings: Settings, say: progress.Say, check: bool = False) -> Outco
     wanted = listed.of_groups(settings.groups)
     _refuse_unpinned(listed, wanted)
     store = Store(settings.cache)
-    apt = debian.PrivateApt(store.work / "apt", settings.debian_mirror)
+    apt = debian.PrivateApt(store.work / "apt", listed.suite, settings.debian_mirror)
     steps = catalogue.Catalogue(listed, wanted, apt).steps
     unknown = sorted(set(settings.rebuild) - set(steps))
     if unknown:

@@ -12,12 +12,14 @@ from typing import Any
 class Settings:
     """What the cluster wants of its hosts.
 
-    cidrs: networks by variable, ``pod_cidrs`` and ``service_cidrs``. mtu: of pods, 0 = free.
+    systems: versions by distribution, as os-release(5) writes both. cidrs: networks by variable, ``pod_cidrs`` and
+    ``service_cidrs``. mtu: of pods, 0 = free.
     metrics_host: who keeps Prometheus' data, empty = nobody; metrics_size: how much of it, as Prometheus
     reads it, empty = the role's own, which fits wherever a cluster fits.
     """
 
     cluster: str
+    systems: Mapping[str, Sequence[str]]
     api_port: int
     mtu: int
     proxy_mode: str

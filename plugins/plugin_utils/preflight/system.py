@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding
 from ansible_collections.twinstack.core.plugins.plugin_utils.preflight.model import Host, Settings
 
-# What the bundle's packages (bundle/debian.py: SUITE) and programs (bundle/go_build.py: GOARCH) are for.
-SYSTEMS = {"debian": ("13",)}
+# What the bundle's programs (bundle/go_build.py: GOARCH) are for.
 ARCHITECTURES = ("x86_64",)
 HAS_FEATURE = ("loaded", "built_in", "available")
 # What kubelet, containerd and Calico need whatever the settings.
@@ -49,11 +48,11 @@ PROXY_FEATURES = {
 IPTABLES_BACKENDS = (("iptable_nat", "ip6table_nat"), ("nf_tables", "nft_compat", "nft_chain_nat"))
 
 
-def check_system(host: Host, _settings: Settings) -> Iterator[Finding]:
+def check_system(host: Host, settings: Settings) -> Iterator[Finding]:
     """Distribution and architecture."""
     system = host.probe["os"]
-    served = ", ".join(f"{name} {' '.join(versions)}" for name, versions in SYSTEMS.items())
-    if system["version"] not in SYSTEMS.get(system["id"], ()):
+    served = ", ".join(f"{name} {' '.join(versions)}" for name, versions in settings.systems.items())
+    if system["version"] not in settings.systems.get(system["id"], ()):
         found = system["name"] or f"{system['id']} {system['version']}".strip() or "no /etc/os-release"
         yield Finding(host.name, "os", found, f"{served}, for which the bundle has packages")
     if host.probe["architecture"] not in ARCHITECTURES:

@@ -201,7 +201,9 @@ def test_the_image_has_no_keys_and_no_identity_of_its_own(tmp_path: Path, monkey
     (overlay / "etc/sudoers.d").mkdir(parents=True)
     (overlay / "etc/sudoers.d/ops").write_text("ops ALL\n")
     commands = recorded(monkeypatch, done)
-    image = lab_image.build_base_image(tmp_path, ["deb mirror"], ["openssh-server"], overlay, lambda _text: None)
+    image = lab_image.build_base_image(
+        tmp_path, "trixie", ["deb mirror"], ["openssh-server"], overlay, lambda _text: None
+    )
     assert image.stat().st_size == lab_image.DISK_GIB << 30
     assert "etc/ssh/ssh_host_rsa_key" not in kept
     assert "etc/hostname" not in kept

@@ -187,7 +187,7 @@ def test_the_engine_builds_what_has_no_pin_and_then_finds_it(tmp_path: Path, mon
     source = {"module": "tool", "program": "example.org/tool"}
     artifact = {"name": "tool", "version": "{tool}", "kind": "binary", "licence": "MIT", "groups": [], "source": source}
     (folder / "manifest.yml").write_text(
-        yaml.safe_dump({"schema": 1, "go_modules": {"tool": module}, "artifacts": [artifact]})
+        yaml.safe_dump({"schema": 1, "suite": "trixie", "go_modules": {"tool": module}, "artifacts": [artifact]})
     )
     commands = []
 

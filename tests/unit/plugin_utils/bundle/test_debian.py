@@ -55,7 +55,7 @@ def apt(tmp_path: Path) -> LocalApt:
         lines += [control.rstrip(), f"Filename: ./{path.name}", f"Size: {path.stat().st_size}"]
         lines += [f"SHA256: {sha256_of(path)}", ""]
     (archive / "Packages").write_text("\n".join(lines))
-    return LocalApt(tmp_path / "apt", f"file:{archive}")
+    return LocalApt(tmp_path / "apt", "trixie", f"file:{archive}")
 
 
 def build(folder: Path) -> BuildContext:
@@ -106,7 +106,7 @@ def test_a_damaged_package_is_refused(apt: LocalApt, tmp_path: Path) -> None:
 
 
 def test_an_archive_that_does_not_answer_is_named(tmp_path: Path) -> None:
-    apt = LocalApt(tmp_path / "apt", f"file:{tmp_path}/nowhere")
+    apt = LocalApt(tmp_path / "apt", "trixie", f"file:{tmp_path}/nowhere")
     with pytest.raises(debian.MirrorError, match=r"(?s)nowhere, suite trixie\. Try: set bundle_debian_mirror"):
         apt.closure(["ipset"])
 

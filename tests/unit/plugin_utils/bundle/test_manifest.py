@@ -73,7 +73,7 @@ def test_upstream_image_names_are_those_that_hosts_look_for() -> None:
 def test_every_step_is_made_by_a_recipe_and_all_needs_are_there(tmp_path: Path) -> None:
     listed = load()
     wanted = listed.of_groups([*CLUSTER, *MESH])
-    made = catalogue.Catalogue(listed, wanted, debian.PrivateApt(tmp_path)).steps
+    made = catalogue.Catalogue(listed, wanted, debian.PrivateApt(tmp_path, "trixie")).steps
     for step in made.values():
         assert set(step.needs) <= set(made), step.name
     assert {catalogue.step_of(item) for item in wanted} <= set(made)
@@ -108,7 +108,9 @@ def test_each_host_of_a_mesh_gets_its_images_and_a_cluster_alone_gets_none() -> 
 
 def test_build_tags_are_inputs_of_the_programs_that_have_some(tmp_path: Path) -> None:
     listed = load()
-    steps = catalogue.Catalogue(listed, listed.of_groups([*CLUSTER, *MESH]), debian.PrivateApt(tmp_path)).steps
+    steps = catalogue.Catalogue(
+        listed, listed.of_groups([*CLUSTER, *MESH]), debian.PrivateApt(tmp_path, "trixie")
+    ).steps
     assert steps["program istioctl"].inputs["tags"] == ["vtprotobuf", "disable_pgv"]
     assert steps["program server"].inputs["tags"] == ["vtprotobuf", "disable_pgv"]
     agents = {"agent", "disable_pgv", "grpcnotrace", "retrynotrace"}
@@ -120,7 +122,7 @@ def test_build_tags_are_inputs_of_the_programs_that_have_some(tmp_path: Path) ->
 
 def test_the_proxy_holds_a_program_from_a_wheel_on_the_small_layer(tmp_path: Path) -> None:
     listed = load()
-    steps = catalogue.Catalogue(listed, listed.of_groups(MESH), debian.PrivateApt(tmp_path)).steps
+    steps = catalogue.Catalogue(listed, listed.of_groups(MESH), debian.PrivateApt(tmp_path, "trixie")).steps
     assert steps["image proxyv2"].needs == ("program pilot-agent", "program envoy", "mesh-base")
     assert steps["image proxyv2"].inputs["programs"] == ["envoy", "pilot-agent"]
     assert steps["program envoy"].inputs["wheel"]["version"] == listed.artifacts["envoy"].version
@@ -170,7 +172,7 @@ def test_every_program_that_is_built_here_is_pinned() -> None:
 def _steps(listed: manifest.Manifest) -> list[steps.Step]:
     """All steps of all artifacts."""
     wanted = listed.of_groups([*CLUSTER, *MESH])
-    return list(catalogue.Catalogue(listed, wanted, debian.PrivateApt(Path("none"))).steps.values())
+    return list(catalogue.Catalogue(listed, wanted, debian.PrivateApt(Path("none"), "trixie")).steps.values())
 
 
 def write(folder: Path, data: dict[str, Any]) -> Path:
@@ -186,6 +188,7 @@ def good() -> dict[str, Any]:
     """A small manifest without an error."""
     return {
         "schema": 1,
+        "suite": "trixie",
         "go_modules": {
             "tool": {
                 "version": "1.2.3",
@@ -228,6 +231,7 @@ def test_versions_are_filled_in(tmp_path: Path) -> None:
 
 # Each: where to put a value into the good manifest, the value, the field at fault and what was expected of it.
 BAD = [
+    (("suite",), 13, "suite", "the name of a Debian release"),
     (("go_modules", "tool", "pin"), "example.org/tool v9", "go_modules.tool.pin", "a requirement of go/tool/go.mod"),
     (("go_modules", "tool", "sha256", "tool"), "abc", "go_modules.tool.sha256.tool", "or null while it is not known"),
     (("go_modules", "tool", "sha256"), {"tool": "1" * 64}, "go_modules.tool.sha256.other", "its sha256, or null"),

@@ -36,7 +36,7 @@ def settings(tmp_path: Path, served: dict[str, str]) -> prepare.Settings:
             }
         )
     path = tmp_path / "manifest.yml"
-    path.write_text(yaml.safe_dump({"schema": 1, "go_modules": {}, "artifacts": artifacts}))
+    path.write_text(yaml.safe_dump({"schema": 1, "suite": "trixie", "go_modules": {}, "artifacts": artifacts}))
     return prepare.Settings(
         manifest=path,
         provider="upstream",

@@ -11,6 +11,7 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.preflight.model imp
 
 SETTINGS = Settings(
     cluster="demo",
+    systems={"debian": ["13"]},
     api_port=6443,
     mtu=0,
     proxy_mode="ipvs",
