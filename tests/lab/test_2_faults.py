@@ -170,13 +170,13 @@ def test_a_way_that_breaks_without_a_trace_is_found_by_a_run_that_changes_nothin
     """The API shows nothing of it, and no role looks at it: only trying the ways of the last proof again tells."""
     rule = "FORWARD -d fd66:244::/56 -j DROP"
     again = lab.play("site.yml")
-    assert "nothing has changed since" in again, "a proof that stands is not made anew"
+    assert "nothing has changed since" in again, "what still holds is not verified again"
     lab.shell("worker2", f"ip6tables -I {rule}")
     try:
         output = lab.play("site.yml", "-e", "verify_settle_timeout=12", ok=False)
     finally:
         lab.shell("worker2", f"ip6tables -D {rule}")
-    assert "everything is proven anew: from cp1 there is no way to" in output
+    assert "everything is verified again: cp1 does not reach" in output
     assert {probe["family"] for probe in lab.failed()} == {"IPv6"}
     lab.play("playbooks/verify.yml")
     assert lab.failed() == []
