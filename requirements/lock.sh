@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes py311.txt and py312.txt anew from base.in and dev.in: requirements/lock.sh PYTHON311 PYTHON312 [pip-compile option ...]
+# Regenerates py311.txt and py312.txt from base.in and dev.in: requirements/lock.sh PYTHON311 PYTHON312 [pip-compile option ...]
 # Run it after a change of a .in file, and with --upgrade to take newer versions of what is not pinned there.
 set -eu
 [ $# -ge 2 ] || { echo "usage: $0 PYTHON311 PYTHON312 [pip-compile option ...]" >&2; exit 2; }

@@ -1,4 +1,4 @@
-"""Controller half of artifacts: asks what is missing, sends it, has it verified."""
+"""Controller half of artifacts: finds out what is missing, sends it, has it verified."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ class ActionModule(ActionBase):
             for artifact in needed
         ]
         store = str(arguments.get("store", artifact_store.STORE))
-        asked = {"wanted": wanted, "store": store}
-        found = self._module(asked, task_vars)
+        wanted_args = {"wanted": wanted, "store": store}
+        found = self._module(wanted_args, task_vars)
         if found.get("missing") and not found.get("failed") and not self._task.check_mode:
-            found = self._send(needed, asked, set(found["missing"]), task_vars)
+            found = self._send(needed, wanted_args, set(found["missing"]), task_vars)
         result.update(found)
         result["package_sets"] = {
             artifact["name"]: {
@@ -69,7 +69,7 @@ class ActionModule(ActionBase):
     def _send(
         self,
         needed: list[dict[str, Any]],
-        asked: dict[str, Any],
+        wanted_args: dict[str, Any],
         missing: set[str],
         task_vars: dict[str, Any] | None,
     ) -> dict[str, Any]:
@@ -83,6 +83,6 @@ class ActionModule(ActionBase):
                             tar.add(artifact.get("packed", artifact["path"]), artifact["sha256"])
                 remote = self._connection._shell.join_path(folder, "artifacts.tar")
                 self._connection.put_file(archive.name, remote)
-            return self._module(asked | {"staged": remote}, task_vars)
+            return self._module(wanted_args | {"staged": remote}, task_vars)
         finally:
             self._remove_tmp_path(folder)

@@ -25,7 +25,7 @@ class ActionModule(ActionBase):
         made: list[str] = []
         now, write = certificates.today(), not self._task.check_mode
         named = [Path(str(path)) for path in arguments.get("keep") or []]
-        # An authority that nobody needs is not made, and not made anew.
+        # An authority that no gateway needs is neither created nor renewed.
         authority, changed = certificates.ensure_authority(
             folder, str(arguments["authority"]), now, write and bool(wanted)
         )
@@ -40,5 +40,5 @@ class ActionModule(ActionBase):
             except ValueError as error:
                 raise AnsibleActionFail(f"certificates: {error}") from error
         removed = certificates.forget(authority, folder, wanted, named, write)
-        told = {"made": made, "removed": removed, "authority": str(folder / "ca.crt")}
-        return result | told | {"changed": bool(made or removed)}
+        summary = {"made": made, "removed": removed, "authority": str(folder / "ca.crt")}
+        return result | summary | {"changed": bool(made or removed)}

@@ -14,7 +14,7 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.report import page 
 
 
 def phases(record: Path, seconds: float) -> list[dict[str, Any]]:
-    """The phases of the run that goes on now, from what the callback wrote at the start of the last one.
+    """The phases of the current run, from what the callback wrote at the start of the last one.
 
     seconds: how long the verification took, which is that last phase. None when the callback does not run.
     """
@@ -26,9 +26,12 @@ def phases(record: Path, seconds: float) -> list[dict[str, Any]]:
         return []
 
 
-def seen_again(ways: Sequence[Mapping[str, Any]], hosts: int) -> dict[str, Any]:
-    """What was looked at instead of a whole proof. ways: those that each of a number of hosts has tried."""
-    counts = {family: hosts * sum(way["family"] == family for way in ways) for family in FAMILIES}
+def still_holds(endpoints: Sequence[Mapping[str, Any]], hosts: int) -> dict[str, Any]:
+    """When, and by how many connectivity checks, the last verification still held.
+
+    endpoints: those that each of a number of hosts has checked instead of a whole verification.
+    """
+    counts = {family: hosts * sum(one["family"] == family for one in endpoints) for family in FAMILIES}
     return {"seen": datetime.now(UTC).isoformat(timespec="seconds"), "ways": counts}
 
 
@@ -42,7 +45,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def with_scenarios(report: dict[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """A report with new results of scenarios beside those that were not run this time, and what was seen meanwhile."""
+    """A report with new results of scenarios beside those not run this time, and the topology observed meanwhile."""
     new = json.loads(json.dumps(arguments["scenarios"]))
     ran = {result["id"] for result in new}
     kept = [result for result in report.get("scenarios", []) if result["id"] not in ran]
@@ -77,7 +80,7 @@ class ActionModule(ActionBase):
             report = read(folder / "report.json") | {"comparison": {"measured": measured, "results": results}}
         else:
             report = read(folder / "report.json")
-            report["again"] = seen_again(self._task.args["ways"], int(self._task.args["hosts"]))
+            report["again"] = still_holds(self._task.args["endpoints"], int(self._task.args["hosts"]))
         (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
         (folder / "report.xml").write_bytes(report_page.junit(report))
         (folder / "report.html").write_text(report_page.page(report), encoding="utf-8")

@@ -11,7 +11,7 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.ssh import host_key
 
 
 class ActionModule(ActionBase):
-    """Ask every host for its keys at all its addresses and compare them with a known_hosts file."""
+    """Collect every host's keys at all its addresses and compare them with a known_hosts file."""
 
     TRANSFERS_FILES = False
     _requires_connection = False

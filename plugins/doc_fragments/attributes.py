@@ -9,7 +9,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 attributes:
   check_mode:
-    description: Tells whether it would change anything, and changes nothing.
+    description: Reports whether it would change anything, and changes nothing.
 """
 
     DIFF = r"""

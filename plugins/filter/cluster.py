@@ -1,4 +1,4 @@
-"""Filters over one cluster's settings: thin doors to plugin_utils/manifests."""
+"""Filters over one cluster's settings: thin wrappers around plugin_utils/manifests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Filters of the comparison of three ways to dual stack: thin doors to plugin_utils/report/comparison.py."""
+"""Filters of the comparison of three ways to dual stack: thin wrappers around plugin_utils/report/comparison.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Filters over the mesh's settings: thin doors to plugin_utils/manifests/istio.py."""
+"""Filters over the mesh's settings: thin wrappers around plugin_utils/manifests/istio.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Filters about Prometheus, Jaeger and Kiali: thin doors to plugin_utils/manifests and to their table."""
+"""Filters about Prometheus, Jaeger and Kiali: thin wrappers around plugin_utils/manifests and to their table."""
 
 from __future__ import annotations
 

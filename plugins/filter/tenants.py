@@ -1,4 +1,4 @@
-"""Filters over the tenants of an inventory: thin doors to plugin_utils/manifests/tenants.py."""
+"""Filters over the tenants of an inventory: thin wrappers around plugin_utils/manifests/tenants.py."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def tenant_tls_secrets(tenants: Sequence[Mapping[str, Any]], folder: str) -> lis
 def tenant_targets(
     tenants: Sequence[Mapping[str, Any]], node: Mapping[str, Any], path: str, qps: float
 ) -> list[dict[str, Any]]:
-    """What module load asks: every tenant's gateway on a node (ipv4, ipv6) over each family."""
+    """URLs that module http_load sends requests to: every tenant's gateway on a node (ipv4, ipv6) over each family."""
     found = []
     for tenant in map(model.parse_tenant, tenants):
         named = sorted((host for host in tenant.hosts if host != "*"), key=lambda host: host.startswith("*"))

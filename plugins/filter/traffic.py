@@ -1,4 +1,4 @@
-"""Filters over releases and limits: thin doors to manifests/traffic.py and manifests/tenant_workloads.py."""
+"""Filters over releases and limits: thin wrappers around manifests/traffic.py and manifests/tenant_workloads.py."""
 
 from __future__ import annotations
 

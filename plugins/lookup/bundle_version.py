@@ -37,7 +37,7 @@ _raw:
   elements: str
 """
 
-#: Read once in a process: templates ask for it again and again.
+#: Read once in a process: templates need it again and again.
 _versions = cache(versions.of_all)
 
 

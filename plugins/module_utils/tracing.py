@@ -1,4 +1,4 @@
-"""Traces that requests ask for, and under which they are found again. Pure."""
+"""Trace ids that requests carry, and by which their traces are found again. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def trace_id(run: str, family: str, name: str) -> str:
 
 
 def trace_headers(run: str, family: str, name: str) -> tuple[str, ...]:
-    """Headers that ask every proxy on the way to record its part in one trace; none without a run."""
+    """Headers that make every proxy on the path add its spans to one trace; none without a run."""
     if not run:
         return ()
     trace = trace_id(run, family, name)

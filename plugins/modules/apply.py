@@ -50,12 +50,12 @@ options:
         description: Path of its PEM key.
         type: path
         required: true
-  part:
+  apply_set:
     description:
-      - Name of what the objects make up. They get it as label C(twinstack.core/part), and objects that bear it and are
-        not in O(objects) and O(files) any more are removed, whatever their kind. Without both all of them are. Empty
-        removes nothing.
-      - The kinds of a part are remembered in the ConfigMap C(twinstack-part-NAME) of namespace C(kube-system).
+      - Name of the apply set (prune set) that the objects make up. They get it as label C(twinstack.core/part), and
+        objects with this label that are not in O(objects) and O(files) any more are removed, whatever their kind.
+        Without both all of them are. Empty removes nothing.
+      - The kinds of an apply set are remembered in the ConfigMap C(twinstack-part-NAME) of namespace C(kube-system).
     type: str
     default: ""
   field_manager:
@@ -92,7 +92,7 @@ EXAMPLES = r"""
   twinstack.core.apply:
     kubeconfig: ~/.kube/config
     objects: "{{ lookup('ansible.builtin.file', 'objects.yaml') | from_yaml_all }}"
-    part: example
+    apply_set: example
     wait:
       - {api_version: apps/v1, kind: Deployment, namespace: example, names: [web]}
 """
@@ -159,7 +159,7 @@ SPEC: dict[str, Any] = {
             "private_key": {"type": "path", "required": True, "no_log": False},
         },
     },
-    "part": {"type": "str", "default": ""},
+    "apply_set": {"type": "str", "default": ""},
     "field_manager": {"type": "str", "default": "twinstack"},
     "force": {"type": "bool", "default": True},
     "wait": READY,
@@ -250,7 +250,7 @@ def run(module: AnsibleModule) -> None:
     outcome = kube_apply.apply_all(
         client,
         objects,
-        params["part"],
+        params["apply_set"],
         module.check_mode,
         params["force"],
         deadline,

@@ -9,7 +9,7 @@ module: artifacts
 short_description: Put artifacts of the bundle on a host, each verified by its sha256
 version_added: 0.1.0
 description:
-  - The action plugin of the same name reads C(bundle.json) on the controller, asks the host in one round trip what it
+  - The action plugin of the same name reads C(bundle.json) on the controller, learns from the host in one trip what it
     lacks, sends only that, and has every file verified before it is used.
   - Files lie in C(/opt/twinstack/store) under their sha256; binaries get a link in C(/usr/local/bin).
 options:

@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: bump
 short_description: Take a component of the bundle to another version
 description:
-  - Resolves the component's wrapper module anew, builds all that is made from it, pins the sha256 of each program in
+  - Updates the component's wrapper module, builds all that is made from it, pins the sha256 of each program in
     the manifest and says which files changed. Refuses when more than four would.
   - Works on a copy of the collection's C(bundle), so what fails or is broken off changes nothing. What was
     built is kept.

@@ -54,7 +54,7 @@ options:
     default: false
   mirrors:
     description:
-      - Folders and URLs that are asked for a program by its sha256, as C(ab/abcd...), before it is built.
+      - Folders and URLs that are searched for a binary by its sha256, as C(ab/abcd...), before it is built.
     type: list
     elements: str
     default: []

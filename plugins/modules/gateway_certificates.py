@@ -34,7 +34,7 @@ options:
 attributes:
   check_mode:
     support: full
-    details: Tells what would be made.
+    details: Reports what would be created.
 extends_documentation_fragment:
   - twinstack.core.attributes
 author:

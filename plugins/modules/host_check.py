@@ -64,7 +64,7 @@ options:
     type: int
     required: true
   min_disk_gb:
-    description: Least free space below /var in GiB. Not asked of hosts that already hold this project's install.
+    description: Least free space below /var in GiB. Not required of hosts that already hold this project's install.
     type: float
     required: true
   metrics_host:

@@ -1,24 +1,24 @@
 #!/usr/bin/python
 # Apache-2.0
-"""Try ways from a host in both families."""
+"""Check connectivity from a host to endpoints in both families."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: host_connectivity
-short_description: Try many ways from a host in both families at once
+short_description: Check connectivity from a host to many endpoints in both families at once
 version_added: 0.1.0
 description:
-  - Sends echo requests and opens TCP connections, all at the same time, and tells which do not work.
+  - Sends echo requests and opens TCP connections, all at the same time, and reports which endpoints are unreachable.
 options:
-  ways:
-    description: What to try.
+  endpoints:
+    description: Endpoints to check.
     type: list
     elements: dict
     required: true
     suboptions:
       name:
-        description: What is at the other end.
+        description: Name of the endpoint, for the report.
         type: str
         required: true
       family:
@@ -27,7 +27,7 @@ options:
         choices: [IPv4, IPv6]
         required: true
       address:
-        description: The other end's address.
+        description: Address of the endpoint.
         type: str
         required: true
       port:
@@ -49,15 +49,15 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Try the ways
+- name: Check the endpoints
   twinstack.core.host_connectivity:
-    ways:
+    endpoints:
       - {name: DNS, family: IPv6, address: "fd66:96::a", port: 53}
 """
 
 RETURN = r"""
-broken:
-  description: Those of O(ways) that do not work, as text.
+unreachable:
+  description: Those of O(endpoints) that are unreachable, as text.
   returned: always
   type: list
   elements: str
@@ -67,14 +67,15 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.twinstack.core.plugins.module_utils.host import connectivity
 
 
-def shown(way: connectivity.Way) -> str:
-    """A way for people."""
-    return f"{way['name']} by {way['family']} ({way['address']}{f' port {port}' if (port := way['port']) else ''})"
+def shown(endpoint: connectivity.Endpoint) -> str:
+    """An endpoint as text."""
+    port = f" port {endpoint['port']}" if endpoint["port"] else ""
+    return f"{endpoint['name']} by {endpoint['family']} ({endpoint['address']}{port})"
 
 
 def main() -> None:
     """Entry point of the module."""
-    way = {
+    endpoint = {
         "name": {"type": "str", "required": True},
         "family": {"type": "str", "choices": ["IPv4", "IPv6"], "required": True},
         "address": {"type": "str", "required": True},
@@ -82,16 +83,16 @@ def main() -> None:
     }
     module = AnsibleModule(
         argument_spec={
-            "ways": {"type": "list", "elements": "dict", "required": True, "options": way},
+            "endpoints": {"type": "list", "elements": "dict", "required": True, "options": endpoint},
             "timeout": {"type": "float", "default": 3},
         },
         supports_check_mode=True,
     )
     try:
-        found = connectivity.broken(module.params["ways"], module.params["timeout"])
+        found = connectivity.unreachable(module.params["endpoints"], module.params["timeout"])
     except OSError as error:
         module.fail_json(msg=f"echo requests: found {error}, expected the right to open raw sockets. Try: --become")
-    module.exit_json(changed=False, broken=[shown(way) for way in found])
+    module.exit_json(changed=False, unreachable=[shown(endpoint) for endpoint in found])
 
 
 if __name__ == "__main__":

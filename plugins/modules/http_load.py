@@ -8,8 +8,8 @@ module: http_load
 short_description: Send requests from inside the cluster while something else happens
 version_added: 0.1.0
 description:
-  - With O(state=running), creates a namespace with a pod of fortio outside the mesh, asks every URL a few times and,
-    when all answers are as expected, goes on asking all of them at the same time until the module is called again.
+  - With O(state=running), creates a namespace with a fortio pod outside the mesh, sends every URL a few requests and,
+    when all answers are as expected, goes on sending requests to all of them until the module is called again.
   - With O(state=finished), ends that, removes the namespace and returns what came of every URL.
   - A namespace that an earlier run left behind is removed first.
   - The user of O(kubeconfig) must be allowed to create namespaces and pods.
@@ -27,7 +27,7 @@ options:
     description: Image of fortio, for O(state=running).
     type: str
   targets:
-    description: What to ask, for O(state=running).
+    description: URLs to send requests to, for O(state=running).
     type: list
     elements: dict
     suboptions:
@@ -49,7 +49,7 @@ options:
         type: float
         default: 20
       connections:
-        description: How many connections ask at the same time.
+        description: Number of simultaneous connections.
         type: int
         default: 2
   codes:
@@ -73,7 +73,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Start asking over both families
+- name: Start sending requests over both families
   twinstack.core.http_load:
     kubeconfig: ~/.kube/config
     state: running
@@ -154,11 +154,11 @@ def start(client: Client, params: dict[str, Any]) -> None:
             wrong.append(f"{target.name}: {target.url}: found answers {dict(result.codes)}")
     if wrong:
         wanted = " or ".join(str(code) for code in params["codes"])
-        told = f"nothing was begun: expected HTTP {wanted}: {'; '.join(wrong)}{given_up(client, space)}"
+        message = f"nothing was begun: expected HTTP {wanted}: {'; '.join(wrong)}{given_up(client, space)}"
         hint = (
             "a path that every gateway answers: istio_upgrade_path. Until then new pods are of the revision named now"
         )
-        raise LoadError(told, hint)
+        raise LoadError(message, hint)
     for target in targets:
         get(client, f"{root}{fortio.REST}/run", fortio.run_query(target))
 
@@ -196,11 +196,11 @@ def remove(client: Client, namespace: str) -> None:
 
 
 def given_up(client: Client, namespace: str) -> str:
-    """Remove what asks, because nothing else would end it; a word about it when that fails too."""
+    """Remove the load generator, because nothing else would end it; a word about it when that fails too."""
     try:
         remove(client, namespace)
     except (LoadError, *API_ERRORS) as error:
-        return f"; and what asks is left in namespace {namespace}: {reason(error)}"
+        return f"; and the load generator remains in namespace {namespace}: {reason(error)}"
     return ""
 
 

@@ -33,7 +33,7 @@ options:
   known:
     description:
       - What an earlier task of the same run returned as RV(present), digest by image name. When it holds all that is
-        wanted, the host is not asked again.
+        wanted, the host is not queried again.
     type: dict
   wanted:
     description: Filled in by the action plugin, digest by image name.

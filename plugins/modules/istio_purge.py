@@ -1,16 +1,16 @@
 #!/usr/bin/python
-"""Removes what istiod created by itself."""
+"""Purge what an uninstall of Istio leaves behind."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: istio_purge
-short_description: Remove what Istio leaves in a cluster after its own objects are gone
+short_description: Purge what remains of Istio after its own objects are uninstalled
 version_added: 0.1.0
 description:
-  - Removes the ConfigMaps with Istio's root certificate from all namespaces, and webhooks, roles and definitions of
-    kinds that are Istio's, whoever created them.
-  - Tells which pods still have a proxy. They serve on with what it was told last, until somebody recreates them.
+  - Removes the ConfigMaps with Istio's root certificate from all namespaces, and webhooks, roles and
+    custom resource definitions that are Istio's, whoever created them.
+  - Reports which pods still have a proxy. They serve on with its last configuration until they are recreated.
   - The user of O(kubeconfig) must be allowed to do everything in the cluster.
 options:
   timeout:
@@ -20,7 +20,7 @@ options:
 attributes:
   check_mode:
     support: full
-    details: Tells what would be removed.
+    details: Reports what would be removed.
 extends_documentation_fragment:
   - twinstack.core.attributes
   - twinstack.core.kubeconfig
@@ -50,7 +50,7 @@ meshed:
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.twinstack.core.plugins.module_utils.istio import leftovers
+from ansible_collections.twinstack.core.plugins.module_utils.istio import purge
 from ansible_collections.twinstack.core.plugins.module_utils.kube import module as kube_module
 from ansible_collections.twinstack.core.plugins.module_utils.kube.client import Client
 from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import Key, key_of
@@ -62,9 +62,9 @@ def found(client: Client) -> list[Key]:
     """All that is Istio's."""
     return [
         key_of(item)
-        for version, kind, selector in leftovers.KINDS
+        for version, kind, selector in purge.KINDS
         for item in client.list(version, kind, selector)
-        if leftovers.is_istios(item)
+        if purge.is_istios(item)
     ]
 
 
@@ -87,7 +87,7 @@ def main() -> None:
                 left = ", ".join(str(key) for key in found(client))
                 module.fail_json(msg=f"found {left} still there, expected nothing of Istio's", changed=bool(doomed))
             time.sleep(POLL_SECONDS)
-        meshed = leftovers.meshed(client.list("v1", "Pod"))
+        meshed = purge.meshed(client.list("v1", "Pod"))
     module.exit_json(changed=bool(doomed), removed=[str(key) for key in doomed], meshed=meshed)
 
 

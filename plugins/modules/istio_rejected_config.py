@@ -1,17 +1,17 @@
 #!/usr/bin/python
 # Apache-2.0
-"""Tell whether proxies refused what istiod sent them."""
+"""Check whether proxies rejected configuration from istiod (xDS NACK)."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: istio_rejected_config
-short_description: Tell whether proxies refused the configuration that istiod sent them
+short_description: Check whether proxies rejected configuration from istiod (xDS NACK)
 version_added: 0.1.0
 description:
-  - Reads the metrics of every istiod through the API server. Run before a change it returns what was refused so far;
-    run after it, with that as O(before), it fails when something was refused in between.
-  - A refused configuration goes unseen otherwise, because proxies go on with the one they had.
+  - Reads the metrics of every istiod through the API server. Run before a change it returns what was rejected so far;
+    run after it, with that as O(before), it fails when something was rejected in between.
+  - A rejected configuration goes unnoticed otherwise, because proxies go on with the one they had.
   - Runs on the controller and changes nothing.
   - The user of O(kubeconfig) must be allowed to reach pods through the API server.
 options:
@@ -46,7 +46,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Read what was refused so far
+- name: Read what was rejected so far
   twinstack.core.istio_rejected_config:
     kubeconfig: ~/.kube/config
   register: earlier

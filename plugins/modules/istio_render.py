@@ -117,7 +117,7 @@ def render(istioctl: str, operator: dict[str, Any], timeout: float) -> list[dict
             argv, input=json.dumps(operator), capture_output=True, text=True, timeout=timeout, check=False
         )
     except OSError as error:
-        raise RenderError(f"{istioctl}: found {error.strerror}, expected a program that runs here") from error
+        raise RenderError(f"{istioctl}: found {error.strerror}, expected a binary that runs here") from error
     except subprocess.TimeoutExpired as error:
         raise RenderError(f"{istioctl}: no end after {timeout:.0f} s") from error
     if done.returncode != 0:
@@ -127,16 +127,16 @@ def render(istioctl: str, operator: dict[str, Any], timeout: float) -> list[dict
     return [item for item in found if item and item.get("kind") != "IstioOperator"]
 
 
-@lru_cache  # a hundred megabytes, and every document asks for it
+@lru_cache  # a hundred megabytes, and every document needs it
 def digest(istioctl: str) -> str:
-    """SHA-256 of a program."""
+    """SHA-256 of a binary."""
     found = hashlib.sha256()
     try:
         with open(istioctl, "rb") as stream:
             while chunk := stream.read(1 << 20):
                 found.update(chunk)
     except OSError as error:
-        raise RenderError(f"{istioctl}: found {error.strerror}, expected a program that runs here") from error
+        raise RenderError(f"{istioctl}: found {error.strerror}, expected a binary that runs here") from error
     return found.hexdigest()
 
 

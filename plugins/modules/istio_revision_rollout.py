@@ -28,7 +28,7 @@ options:
 attributes:
   check_mode:
     support: full
-    details: Tells which workloads would be moved.
+    details: Reports which workloads would be moved.
 extends_documentation_fragment:
   - twinstack.core.attributes
   - twinstack.core.kubeconfig

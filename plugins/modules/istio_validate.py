@@ -1,15 +1,15 @@
 #!/usr/bin/python
-"""Refuses a mesh that istioctl finds fault with."""
+"""Validate a mesh with istioctl: its analysis, and the proxies' status."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: istio_validate
-short_description: Refuse a mesh that istioctl finds fault with
+short_description: Istio validation by istioctl's analysis and proxy status
 version_added: 0.1.0
 description:
-  - Asks istioctl to analyse the whole cluster for every revision, and whether every proxy has got all that istiod
-    sends. Proxies get some time; the analysis has to be clean at once.
+  - Runs istioctl's analysis of the whole cluster for every revision, and checks that every proxy has all configuration
+    that istiod sends. Proxies get some time; the analysis has to be clean at once.
   - The user of O(kubeconfig) must be allowed to read everything and forward ports.
 options:
   istioctl:
@@ -22,7 +22,7 @@ options:
     elements: str
     required: true
   level:
-    description: From which level on a finding is refused.
+    description: Lowest level of a finding that fails the module.
     type: str
     choices: [Error, Warning, Info]
     default: Error
@@ -33,7 +33,7 @@ options:
 attributes:
   check_mode:
     support: partial
-    details: Asks nothing and finds nothing.
+    details: Runs nothing and finds nothing.
 extends_documentation_fragment:
   - twinstack.core.attributes
   - twinstack.core.kubeconfig
@@ -42,7 +42,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Refuse a mesh that istioctl finds fault with
+- name: Validate the mesh with istioctl
   twinstack.core.istio_validate:
     istioctl: /usr/local/bin/istioctl
     kubeconfig: ~/.kube/config
@@ -51,7 +51,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 findings:
-  description: What is worth a warning, which the module gives too, as each is one that a user's own objects may cause.
+  description: Findings that a user's own objects may cause; the module shows each as a warning, too.
   returned: success
   type: list
   elements: str
@@ -79,17 +79,17 @@ class NoAnswerError(Exception):
 
 
 class Istioctl:
-    """An istioctl that answers in JSON. What it logs, which it does on its standard output if not told, is let go."""
+    """An istioctl that answers in JSON. What it logs, which it does on its standard output by default, is dropped."""
 
     def __init__(self, program: str, kubeconfig: str) -> None:
         self.command = [program, "--kubeconfig", kubeconfig, "--log_target", "stderr", "--output", "json"]
 
-    def ask(self, read: Callable[[str], Answer], *words: str) -> Answer:
+    def call(self, read: Callable[[str], Answer], *words: str) -> Answer:
         """What read makes of the answer. Raises NoAnswerError."""
         try:
             done = subprocess.run([*self.command, *words], capture_output=True, text=True, check=False)
         except OSError as error:
-            raise NoAnswerError(f"{self.command[0]}: found {error}, expected the program") from error
+            raise NoAnswerError(f"{self.command[0]}: found {error}, expected the binary") from error
         said = done.stdout.strip()
         # An analysis with findings ends with a status of its own, and with them on its standard output.
         if done.returncode and not said:
@@ -116,11 +116,11 @@ def run(module: AnsibleModule) -> None:
     try:
         with ThreadPoolExecutor(max_workers=1) as beside:
             for revision in module.params["revisions"]:
-                analyzed = beside.submit(istioctl.ask, analysis, "analyze", "--all-namespaces", "--revision", revision)
-                late = istioctl.ask(validation.behind, "proxy-status", "--revision", revision)
+                analyzed = beside.submit(istioctl.call, analysis, "analyze", "--all-namespaces", "--revision", revision)
+                late = istioctl.call(validation.behind, "proxy-status", "--revision", revision)
                 while late and time.monotonic() < end:
                     time.sleep(POLL_SECONDS)
-                    late = istioctl.ask(validation.behind, "proxy-status", "--revision", revision)
+                    late = istioctl.call(validation.behind, "proxy-status", "--revision", revision)
                 findings, notes = analyzed.result()
                 wrong += [*findings, *(f"{line} after {timeout:.0f} s, expected SYNCED" for line in late)]
                 seen += notes

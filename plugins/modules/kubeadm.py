@@ -10,7 +10,7 @@ short_description: Create a cluster, join it, or hand out a join token with kube
 version_added: 0.1.0
 description:
   - C(init) and C(join) run kubeadm once. A record in C(/etc/twinstack/kubeadm.json) says whether it came to its end;
-    an unfinished run is resumed, a host that somebody else made a node of is refused.
+    an unfinished run is resumed, a host that is a node of a foreign cluster is refused.
   - C(probe) says whether a join is needed and changes nothing. C(token) makes a short-lived token on a control plane.
 options:
   phase:

@@ -1,6 +1,6 @@
 #!/usr/bin/python
 # Apache-2.0
-"""Test one host's ways to all other hosts in both families."""
+"""Test one host's connectivity to all other hosts in both families."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ module: peer_probe
 short_description: Test every host against every other host in both families, all at once
 version_added: 0.1.0
 description:
-  - "All hosts run it in the same task: each listens, answers and asks until every test has an answer and every peer
+  - "All hosts run it in the same task: each listens, answers and sends until every test has an answer and every peer
     is finished, or until O(deadline). One SSH execution per host whatever their number."
   - "Tested per peer and family: reachability by UDP and TCP, round-trip time, clock offset, path MTU with full-size
     packets that must not be fragmented, and UDP on the VXLAN port unless something holds that port already."
   - The number of forks must be at least the number of hosts; hosts that start after the deadline of the first
-    ones find nobody.
+    ones find no peer.
   - Nothing stays behind on the host.
 options:
   cluster:
-    description: Name that tells this cluster's probes from others on the same network.
+    description: Name that distinguishes this cluster's probes from others on the same network.
     type: str
     required: true
   node:

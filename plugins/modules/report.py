@@ -12,10 +12,10 @@ description:
   - Runs on the controller. Whether failed probes fail the play is the caller's decision.
 options:
   report:
-    description: What M(twinstack.core.verify) returned. Without it the last report is written again with O(ways).
+    description: What M(twinstack.core.verify) returned. Without it the last report is written again with O(endpoints).
     type: dict
-  ways:
-    description: Ways that every host has tried because the last verification still stands.
+  endpoints:
+    description: Endpoints that every host has checked because the last verification still holds.
     type: list
     elements: dict
   scenarios:
@@ -30,7 +30,7 @@ options:
     description: Who called whom during O(scenarios).
     type: dict
   hosts:
-    description: Number of hosts that have tried O(ways).
+    description: Number of hosts that have checked O(endpoints).
     type: int
   dest:
     description: Folder to write to.

@@ -9,7 +9,7 @@ short_description: Run scenarios against tenants in both IP families
 version_added: 0.1.0
 description:
   - Sends requests and load to the services of tenants, from outside the cluster by their gateways and from their own
-    pods, over each family, and tells for each scenario and family what was sent and what came back.
+    pods, over each family, and reports for each scenario and family what was sent and what came back.
   - Creates the namespace C(twinstack-demo) with a service outside the mesh and a pod of fortio, and removes it again,
     together with a route that one of the scenarios breaks on purpose. What an interrupted run left is removed first.
   - Waits until every path is answered at all; after that nothing is tried twice, but what monitoring collects late.
@@ -31,7 +31,7 @@ options:
     elements: dict
     required: true
   nodes:
-    description: Nodes that are asked from outside, with C(ipv4) and C(ipv6) each.
+    description: Nodes that receive requests from outside, with C(ipv4) and C(ipv6) each.
     type: list
     elements: dict
     required: true

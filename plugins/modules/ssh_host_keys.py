@@ -9,7 +9,7 @@ module: ssh_host_keys
 short_description: Collect SSH host keys over both families and compare them with a known_hosts file
 version_added: 0.1.0
 description:
-  - Runs on the controller and logs in nowhere. Every host is asked for its keys at C(ipv4), C(ipv6) and
+  - Runs on the controller and logs in nowhere. Reads every host's keys at C(ipv4), C(ipv6) and
     C(ansible_host), with C(ansible_port) and the ProxyCommand or ProxyJump of C(ansible_ssh_common_args) or
     C(ansible_ssh_extra_args).
   - A host that shows different keys on its addresses, that does not answer, or that lacks an address of a family is

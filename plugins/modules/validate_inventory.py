@@ -12,7 +12,7 @@ description:
   - Runs on the controller, contacts no host and takes no options. It reads all hosts, groups and variables of the
     inventory, below them the defaults of this collection's roles, and needs none of its roles to have run.
   - Looks at addresses of both families, pod, Service and host networks, names, groups, ports, types and choices of all
-    options of this collection, misspelt variables, and versions that nobody has tested together.
+    options of this collection, misspelt variables, and versions that are not tested together.
   - Errors fail the task, all of them in one list. Warnings are shown and the run goes on.
 options: {}
 attributes:

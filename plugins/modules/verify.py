@@ -13,7 +13,7 @@ description:
   - Runs on the controller and needs nothing but a kubeconfig. Probes run inside the pods, one shell per pod at a time.
   - A probe that fails is tried again until O(settle_timeout) is up. A pod that does not start fails the probes that
     need it; it does not fail the module.
-  - In check mode nothing is created and only what the API alone can tell is reported.
+  - In check mode nothing is created and only what the API alone shows is reported.
   - The user of O(kubeconfig) must be allowed to do everything in the cluster.
 options:
   cluster_name:

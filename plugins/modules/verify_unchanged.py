@@ -1,15 +1,15 @@
 #!/usr/bin/python
-"""Tell whether a cluster's last verification still stands."""
+"""Compare a cluster with its last verification."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: verify_unchanged
-short_description: Tell whether a cluster's last verification still stands
+short_description: Check whether a cluster is unchanged since its last verification
 version_added: 0.1.0
 description:
-  - Compares what the last report of M(twinstack.core.verify) was about with the cluster as it is, and looks into the
-    record of the run that goes on for anything that it has changed.
+  - Compares the cluster with its state in the last report of M(twinstack.core.verify), and looks for changes in the
+    record of the current run.
   - Reads only.
   - The user of O(kubeconfig) must be allowed to read everything.
 options:
@@ -18,7 +18,7 @@ options:
     type: path
     required: true
   run:
-    description: What the callback run_report writes about the run that goes on. It need not exist.
+    description: Record of the current run, written by the callback run_report. It need not exist.
     type: path
     required: true
   scenarios:
@@ -38,25 +38,25 @@ author:
 """
 
 EXAMPLES = r"""
-- name: See whether the last verification still stands
+- name: Check whether the cluster is unchanged since the last verification
   twinstack.core.verify_unchanged:
     kubeconfig: "{{ twinstack_artifacts_dir }}/kubeconfig"
     report: "{{ twinstack_artifacts_dir }}/report.json"
     run: "{{ twinstack_artifacts_dir }}/run.json"
-  register: __standing_result
+  register: unchanged_result
 """
 
 RETURN = r"""
-stands:
-  description: Whether it does.
+unchanged:
+  description: Whether the cluster is unchanged since its last verification.
   returned: always
   type: bool
-why:
-  description: Why it does not; empty when it does.
+reason:
+  description: What has changed; empty when nothing has.
   returned: always
   type: str
-ways:
-  description: What every host should reach, for M(twinstack.core.host_connectivity).
+endpoints:
+  description: Endpoints that every host should reach, for M(twinstack.core.host_connectivity).
   returned: always
   type: list
   elements: dict
@@ -69,7 +69,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.twinstack.core.plugins.module_utils.kube import module as kube_module
 from ansible_collections.twinstack.core.plugins.module_utils.kube.client import Client
-from ansible_collections.twinstack.core.plugins.module_utils.kube.errors import API_ERRORS, KubeconfigError, reason
+from ansible_collections.twinstack.core.plugins.module_utils.kube.errors import API_ERRORS, KubeconfigError
+from ansible_collections.twinstack.core.plugins.module_utils.kube.errors import reason as error_reason
 from ansible_collections.twinstack.core.plugins.module_utils.verify import fingerprint
 from ansible_collections.twinstack.core.plugins.module_utils.verify.cluster import FIELD_MANAGER, VerificationCluster
 
@@ -94,20 +95,21 @@ def run(module: AnsibleModule) -> None:
     """What the module does, wherever it runs."""
     kube_module.require_libraries(module)
     report, run = read(module.params["report"]), read(module.params["run"])
-    why = fingerprint.never_verified(report, module.params["scenarios"])
-    if why:
-        module.exit_json(changed=False, stands=False, why=why, ways=[])
+    reason = fingerprint.never_verified(report, module.params["scenarios"])
+    if reason:
+        module.exit_json(changed=False, unchanged=False, reason=reason, endpoints=[])
     try:
         client = Client(module.params["kubeconfig"], None, FIELD_MANAGER, retries=True)
         raw = VerificationCluster(client).everything()
     except (KubeconfigError, *API_ERRORS) as error:
-        # The verification itself says what is wrong with the way to the API.
-        module.exit_json(changed=False, stands=False, why=f"the API does not answer: {reason(error)}", ways=[])
-    why = fingerprint.changed_since(report, run, fingerprint.state(raw))
+        # The verification itself says what is wrong with the connection to the API.
+        reason = f"the API does not answer: {error_reason(error)}"
+        module.exit_json(changed=False, unchanged=False, reason=reason, endpoints=[])
+    reason = fingerprint.changed_since(report, run, fingerprint.state(raw))
     empty = fingerprint.uncovered(raw)
-    if empty and not why:
-        why = f"no pod of the cluster's own is on {', '.join(empty)}, so there is no way to try"
-    module.exit_json(changed=False, stands=not why, why=why, ways=fingerprint.endpoints(raw))
+    if empty and not reason:
+        reason = f"no pod of the cluster's own is on {', '.join(empty)}, so there is no endpoint to check"
+    module.exit_json(changed=False, unchanged=not reason, reason=reason, endpoints=fingerprint.endpoints(raw))
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Running a module's code in the controller's own process.
 
 Ansible imports an action plugin once and forks for every task. A module would start a Python and import the Kubernetes
-client each time, which takes longer than most of what it is asked for.
+client each time, which takes longer than most of its requests.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class InProcess:
         self._warnings: list[str] = []
 
     def warn(self, warning: str) -> None:
-        """Tell the user at the end."""
+        """Show the user at the end."""
         self._warnings.append(warning)
 
     def exit_json(self, **result: Any) -> NoReturn:

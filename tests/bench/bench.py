@@ -1,4 +1,4 @@
-"""Times the lab from bare disks to a proven cluster and prints JSON: `make bench`.
+"""Times the lab from bare disks to a verified cluster and prints JSON: `make bench`.
 
 The bundle must be ready; nothing else should run on the machine. Every figure is a measurement of this run.
 """
@@ -84,7 +84,7 @@ def phases(record: dict[str, Any]) -> dict[str, float]:
 
 
 def described(seconds: float, record: dict[str, Any]) -> dict[str, Any]:
-    """What is told of a run of site.yml."""
+    """The figures of a run of site.yml."""
     by_phase = phases(record)
     return {
         "seconds": round(seconds, 1),

@@ -1,6 +1,6 @@
 """Latency and requests a second, in the mesh and outside, over each family: the same pods on the same hosts.
 
-A client on one worker asks a server on the other by its Service's address, from sidecar to sidecar in one namespace and
+A client on a worker calls a server on the other by its Service's address, from sidecar to sidecar in one namespace and
 without any proxy in the other. Ways and families take turns, round by round, so that what else the hosts do meets all
 of them alike; the figures are medians of the rounds. Prints JSON and writes artifacts/bench_mesh.json. The lab with
 everything must be up (`make lab`): PYTHONPATH=collections .venv/bin/python tests/bench/mesh.py
@@ -33,7 +33,7 @@ def image(name: str) -> str:
 
 
 def deployment(space: str, name: str, node: str) -> dict[str, Any]:
-    """One pod of fortio's server, which answers and can be asked to send too."""
+    """One pod of fortio's server, which answers and can send requests too."""
     container = {
         "name": name,
         "image": image("docker.io/fortio/fortio"),

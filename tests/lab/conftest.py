@@ -21,12 +21,12 @@ ARTIFACTS = REPO / "inventory" / "lab" / "artifacts"
 PLAYBOOK = REPO / ".venv" / "bin" / "ansible-playbook"
 ADHOC = REPO / ".venv" / "bin" / "ansible"
 PAGES = "/api/v1/namespaces/observability/services"
-SETTINGS = "TWINSTACK_LAB_SETTINGS"  # names a file of variables: the lab is built with them and stands
+SETTINGS = "TWINSTACK_LAB_SETTINGS"  # names a file of variables: the lab is already built with them
 
 
 def environment() -> dict[str, str]:
     """The environment of a person in the project's folder."""
-    plain = {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}  # molecule asks for colours
+    plain = {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}  # molecule turns colours on
     return {**os.environ, "ANSIBLE_CONFIG": str(REPO / "ansible.cfg"), **plain}
 
 

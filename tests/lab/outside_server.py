@@ -22,12 +22,12 @@ class Handler(BaseHTTPRequestHandler):
     """Any path."""
 
     def do_GET(self) -> None:  # the name is http.server's
-        """Tell who asked."""
-        told = f"from outside to {self.client_address[0].removeprefix('::ffff:')}\n".encode()
+        """Answer with the caller's address."""
+        answer = f"from outside to {self.client_address[0].removeprefix('::ffff:')}\n".encode()
         self.send_response(200)
-        self.send_header("Content-Length", str(len(told)))
+        self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
-        self.wfile.write(told)
+        self.wfile.write(answer)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""From bare disks to a proven cluster in both orders of the families, interrupted once; then what a second run does."""
+"""From bare disks to a verified cluster in both orders of the families, interrupted once; then a second run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Molecule = Callable[..., str]
 
 
 def test_the_mesh_from_bare_disks_ipv6_first(lab: Lab, molecule: Molecule) -> None:
-    """The whole of it, with the mesh: check, install, again, proof."""
+    """The whole of it, with the mesh: check, install, again, verification."""
     molecule("ipv6_first", "reset")
     molecule("ipv6_first", "test", "--destroy=never")
     report = lab.report()
@@ -58,7 +58,7 @@ def test_an_interrupted_run_continues_to_green(lab: Lab, molecule: Molecule, tmp
     assert report["skipped"] == []
 
 
-def test_the_second_run_changes_nothing_and_asks_little(lab: Lab) -> None:
+def test_the_second_run_changes_nothing_and_does_little(lab: Lab) -> None:
     """At most 6 SSH executions per host and role when nothing is to be done: counted, not timed."""
     assert lab.changed(lab.play("site.yml", "--skip-tags", "verify")) == {}
     record = lab.run_record()
@@ -82,7 +82,7 @@ def test_check_mode_on_a_built_cluster_changes_nothing(lab: Lab) -> None:
 
 
 def test_check_mode_tells_what_a_run_then_does(lab: Lab) -> None:
-    """A sysctl that somebody changed and an object that somebody edited: told, left alone, then mended."""
+    """A changed sysctl and an edited object: reported, left alone, then repaired."""
     key = "fs.inotify.max_user_instances"  # one that nothing in the cluster sets again by itself
     wanted = lab.shell("worker1", f"sysctl -n {key}; sysctl -qw {key}=512").split()[-1]
     lab.kubectl(

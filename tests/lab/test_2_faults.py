@@ -42,13 +42,13 @@ def groups(found: list[Failure]) -> set[str]:
     return {group for group, _family, _source, _target in found}
 
 
-def ways(found: list[Failure], group: str) -> set[tuple[str, str]]:
+def paths(found: list[Failure], group: str) -> set[tuple[str, str]]:
     """From and to of a group's failures."""
     return {(source, target) for name, _family, source, target in found if name == group}
 
 
-def ways_of(host: str, alone: bool) -> set[tuple[str, str]]:
-    """Every way between hosts that begins or ends at one of them. alone: that within it too."""
+def paths_of(host: str, alone: bool) -> set[tuple[str, str]]:
+    """Every path between hosts that begins or ends at one of them. alone: that within it too."""
     return {(one, other) for one in HOSTS for other in HOSTS if host in (one, other) and (alone or one != other)}
 
 
@@ -73,10 +73,10 @@ def test_forwarding_of_one_family_off_on_one_host(lab: Lab, family: str) -> None
     deaf = {"dns", "headless"} if family == "IPv4" else set()
     assert families([item for item in found if item[0] not in deaf]) == {family}
     # Calico's plugin turns IPv4 forwarding on for each new pod's link, so within the host pods still reach each other.
-    assert ways(found, "pod-pod") == ways_of("worker1", alone=family == "IPv6")
-    assert ways(found, "large-packet") == ways_of("worker1", alone=False)
-    assert ways(found, "egress") == {("worker1", target) for target in ("cp1", "worker2", "outside")}
-    assert {source for source, _target in ways(found, "api-server")} == {"worker1"}
+    assert paths(found, "pod-pod") == paths_of("worker1", alone=family == "IPv6")
+    assert paths(found, "large-packet") == paths_of("worker1", alone=False)
+    assert paths(found, "egress") == {("worker1", target) for target in ("cp1", "worker2", "outside")}
+    assert {source for source, _target in paths(found, "api-server")} == {"worker1"}
     assert groups(found) <= PODS | BALANCED | {"egress", "api-server"}
 
 
@@ -100,9 +100,9 @@ def test_kube_proxy_stopped_on_one_host(lab: Lab, until: Until) -> None:
     assert groups(found) >= {"kube-proxy", "cluster-ip"}
     assert "host-host" not in groups(found)
     # Calico's plugin reaches the API through kube-proxy, so new pods do not start on worker2. Nor does a CoreDNS there
-    # hear of new Services, and other hosts may ask that one. Nothing else may fail.
+    # hear of new Services, and other hosts may query that one. Nothing else may fail.
     assert [item for item in found if "worker2" not in item and item[0] not in {"dns", "headless"}] == []
-    assert {source for source, _target in ways(found, "kube-proxy")} == {"worker2"}
+    assert {source for source, _target in paths(found, "kube-proxy")} == {"worker2"}
     until(lambda: "1/1" in lab.kubectl(pods.replace("-o name", "")), 120, "kube-proxy is back on worker2")
 
 
@@ -115,8 +115,8 @@ def test_dns_without_its_ipv6_address(lab: Lab) -> None:
         lab.play("playbooks/cluster/network.yml")
     assert families(found) == {"IPv6"}
     assert groups(found) <= {"dns", "headless", "kube-proxy"}
-    assert {source for source, _target in ways(found, "dns")} == set(HOSTS)
-    assert {target for _source, target in ways(found, "kube-proxy")} <= {"kube-system-kube-dns"}
+    assert {source for source, _target in paths(found, "dns")} == set(HOSTS)
+    assert {target for _source, target in paths(found, "kube-proxy")} <= {"kube-system-kube-dns"}
 
 
 def test_without_an_ipv6_pool(lab: Lab) -> None:
@@ -155,8 +155,8 @@ def test_vxlan_of_one_family_blocked_with_encapsulation_forced(lab: Lab, family:
     finally:
         lab.shell("worker1", f"nft delete table {table} block", ok=False)
     assert families(found) == {family}
-    assert ways(found, "pod-pod") == ways_of("worker1", alone=False)
-    assert ways(found, "large-packet") == ways_of("worker1", alone=False)
+    assert paths(found, "pod-pod") == paths_of("worker1", alone=False)
+    assert paths(found, "large-packet") == paths_of("worker1", alone=False)
     assert groups(found) <= PODS | BALANCED
 
 
@@ -166,11 +166,11 @@ def test_verify_is_green_after_everything_was_mended_and_leaves_nothing(lab: Lab
     assert "twinstack-verify" not in lab.kubectl("get namespaces -o name")
 
 
-def test_a_way_that_breaks_without_a_trace_is_found_by_a_run_that_changes_nothing(lab: Lab) -> None:
-    """The API shows nothing of it, and no role looks at it: only trying the ways of the last proof again tells."""
+def test_a_path_that_breaks_without_a_trace_is_found_by_a_run_that_changes_nothing(lab: Lab) -> None:
+    """The API shows nothing of it, and no role looks at it: only the connectivity check shows it."""
     rule = "FORWARD -d fd66:244::/56 -j DROP"
     again = lab.play("site.yml")
-    assert "nothing has changed since" in again, "what still holds is not verified again"
+    assert "unchanged since" in again, "a verification that still holds is not repeated"
     lab.shell("worker2", f"ip6tables -I {rule}")
     try:
         output = lab.play("site.yml", "-e", "verify_settle_timeout=12", ok=False)

@@ -18,7 +18,7 @@ for name, _kind, digest in (line.split()[:3] for line in listed.splitlines()[1:]
 
 
 def test_what_hosts_unpacked_is_what_the_bundle_says(lab: Lab) -> None:
-    """Else the first run after a power cut would make all images anew, each time."""
+    """Else the first run after a power cut would recreate all images, each time."""
     for host, least in (("cp1", 12), ("worker1", 16), ("worker2", 16)):
         lines = lab.shell(host, f"python3 - <<'END'\n{COUNT}\nEND").splitlines()
         assert len(lines) >= least

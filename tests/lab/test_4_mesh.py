@@ -77,7 +77,7 @@ def proxies(lab: Lab, space: str) -> set[str]:
     return set(re.findall(r'"revision":"(\w+)"', lab.kubectl(f"-n {space} get pods -o jsonpath='{path}'")))
 
 
-def test_a_run_adds_the_mesh_and_proves_it(lab: Lab) -> None:
+def test_a_run_adds_the_mesh_and_verifies_it(lab: Lab) -> None:
     lab.play("playbooks/lab/site.yml", timeout=1800)
     assert lab.failed() == []
     assert lab.report()["skipped"] == []
@@ -123,7 +123,7 @@ def placed(lab: Lab, space: str, app: str) -> dict[str, str]:
 def test_pods_of_the_mesh_say_what_they_need_and_leave_a_host_one_after_the_other(
     lab: Lab, until: Callable[..., None]
 ) -> None:
-    """What a drain asks for: two istiods, or a tenant's two gateways, are on two hosts and never go both at once."""
+    """What a drain needs: two istiods, or a tenant's two gateways, are on two hosts and never go both at once."""
     pods = json.loads(lab.kubectl("get pods -A -o json"))["items"]
     needs = {
         f"{pod['metadata']['namespace']}/{pod['metadata']['name']}/{one['name']}": one["resources"]
@@ -158,7 +158,7 @@ def test_pods_of_the_mesh_say_what_they_need_and_leave_a_host_one_after_the_othe
         assert set(placed(lab, space, app).values()) == WORKERS, "not on the host of the one that stayed"
 
 
-def test_ipv6_that_goes_around_the_proxies_is_told(lab: Lab) -> None:
+def test_ipv6_that_goes_around_the_proxies_is_reported(lab: Lab) -> None:
     """Without the proxies' own setting everything looks well, and IPv6 is in no proxy's way."""
     config = {"meshConfig": {"defaultConfig": {"proxyMetadata": {"ISTIO_DUAL_STACK": "false"}}}}
     revisions = [{"name": "stable", "default": True, "settings": config}]
@@ -179,7 +179,7 @@ def test_ipv6_that_goes_around_the_proxies_is_told(lab: Lab) -> None:
     }
 
 
-def test_what_is_plain_not_routed_not_counted_or_not_traced_is_told(lab: Lab) -> None:
+def test_what_is_plain_not_routed_not_counted_or_not_traced_is_reported(lab: Lab) -> None:
     """Five faults at once, each in groups of its own.
 
     Plain text is accepted, a gateway has no IPv6, another no HTTPS, requests are not counted, and no spans are sent.
@@ -244,7 +244,7 @@ def test_tenants_move_between_revisions_and_back_without_losing_a_request(lab: L
 
 
 def test_a_switch_that_cannot_succeed_moves_nothing(lab: Lab) -> None:
-    """To a revision without a control plane; then with a path that nothing answers, so no loss could be told."""
+    """To a revision without a control plane; then with a path that nothing answers, so no loss could be noticed."""
     tenants = [{"name": "foo", "http_port": 30080, "https_port": 30443, "revision": "other"}, BAR]
     revisions = [{"name": "stable", "default": True}, {"name": "other"}]
     given = {"istio_revisions": revisions, "twinstack_tenants": tenants, "istio_upgrade_path": "/hostname"}

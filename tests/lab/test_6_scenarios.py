@@ -1,4 +1,4 @@
-"""Scenarios on a cluster with the mesh: green, each fault told as that fault, a third tenant, the page in a browser."""
+"""Scenarios on a cluster with the mesh: green, each fault reported, a third tenant, the page in a browser."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_the_page_in_a_browser(lab: Lab, tmp_path: Path) -> None:
     assert re.findall(fetched, (ARTIFACTS / "report.html").read_text()) == []
 
 
-def test_a_route_that_is_gone_is_told(lab: Lab) -> None:
+def test_a_route_that_is_gone_is_reported(lab: Lab) -> None:
     lab.kubectl("-n foo delete virtualservices.networking.istio.io gateway-routes")
     try:
         found = wrong(lab, "S1")
@@ -110,7 +110,7 @@ def test_a_route_that_is_gone_is_told(lab: Lab) -> None:
         assert len(steps) == 5 and all("HTTP 404" in step["detail"] for step in steps), "bar is not touched"
 
 
-def test_a_wrong_label_is_told(lab: Lab) -> None:
+def test_a_wrong_label_is_reported(lab: Lab) -> None:
     patch = [{"op": "replace", "path": "/spec/subsets/1/labels/version", "value": "v9"}]
     lab.kubectl(f"-n foo patch destinationrules.networking.istio.io provider --type json -p '{json.dumps(patch)}'")
     try:
@@ -122,7 +122,7 @@ def test_a_wrong_label_is_told(lab: Lab) -> None:
         assert {step["title"].partition(" with ")[2] for step in steps} == {"version: v0-0-2", "VERSION: v0-0-2"}
 
 
-def test_a_raised_limit_is_told(lab: Lab) -> None:
+def test_a_raised_limit_is_reported(lab: Lab) -> None:
     raised = json.loads(
         json.dumps(TENANTS).replace('{"requests": 5, "at": "gateway"', '{"requests": 200, "at": "gateway"')
     )
@@ -136,7 +136,7 @@ def test_a_raised_limit_is_told(lab: Lab) -> None:
     assert set(found) == {("S5", "both"), ("S5", "IPv4"), ("S5", "IPv6")}
 
 
-def test_a_gateway_without_its_second_family_is_told_in_that_family_alone(lab: Lab) -> None:
+def test_a_gateway_without_its_second_family_is_reported_in_that_family_alone(lab: Lab) -> None:
     """The first family of a Service cannot be taken away: IPv6 in a cluster that is IPv4 first."""
     second = lab.keep_first_family("foo", "gateway")
     try:

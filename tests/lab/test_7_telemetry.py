@@ -43,7 +43,7 @@ def observe(lab: Lab) -> None:
     lab.play("playbooks/observability.yml")
 
 
-def test_jaeger_without_ipv6_is_told_in_ipv6_alone(lab: Lab) -> None:
+def test_jaeger_without_ipv6_is_reported_in_ipv6_alone(lab: Lab) -> None:
     try:
         for service in ("jaeger-query", "jaeger-collector"):
             assert lab.keep_first_family(OBSERVABILITY, service) == "IPv6"
@@ -81,7 +81,7 @@ def test_no_page_is_on_a_port_of_a_host_and_every_one_is_where_the_docs_say(lab:
                 way.terminate()
 
 
-def test_a_service_and_a_node_that_lose_a_family_are_told_and_raise_an_alert(lab: Lab, until: Until) -> None:
+def test_a_service_and_a_node_that_lose_a_family_are_reported_and_raise_an_alert(lab: Lab, until: Until) -> None:
     """Prometheus' own Service without IPv6: a scrape target is gone. A kubelet shut off in IPv6: a target is down."""
     rule = "INPUT -p tcp --dport 10250 -s fd66::12 -j REJECT"  # worker1, which Prometheus is on
     try:
@@ -104,7 +104,7 @@ def test_a_service_and_a_node_that_lose_a_family_are_told_and_raise_an_alert(lab
 
 
 def test_a_service_without_servers_raises_an_alert_in_both_families(lab: Lab, until: Until) -> None:
-    """Prometheus would go on to show what the cluster had before; only the kernel's own table tells."""
+    """Prometheus would go on to show what the cluster had before; only the kernel's own table shows it."""
 
     def empty() -> set[tuple[str, str]]:
         found = lab.query("twinstack_ipvs_without_real_servers")

@@ -32,7 +32,7 @@ NAMES = {
     "both.example": HOST_ADDRESSES,
 }
 BALANCED = ("10.66.0.200", "fd66::200")  # what a load balancer would give; of the lab's own networks, and nobody's
-SCRAPED_SECONDS = 35  # istiod is asked every 15
+SCRAPED_SECONDS = 35  # istiod is scraped every 15
 SECURED = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
@@ -275,8 +275,8 @@ def test_a_pod_does_not_start_outside_the_mesh_while_istio_cni_is_away(lab: Lab,
         stop(lab, "early")
 
 
-def test_istio_cni_stays_in_the_chain_when_calico_writes_its_file_anew(lab: Lab, until: Until) -> None:
-    """calico-node dies and its first container writes the file as if nobody else were in it."""
+def test_istio_cni_stays_in_the_chain_when_calico_rewrites_its_file(lab: Lab, until: Until) -> None:
+    """calico-node dies and its first container writes the file as if no other plugin were in it."""
     chain = "cat /etc/cni/net.d/10-calico.conflist"
     lab.kubectl("-n kube-system delete pod -l k8s-app=calico-node --wait")
     lab.kubectl("-n kube-system rollout status daemonset calico-node --timeout=180s")
@@ -286,7 +286,7 @@ def test_istio_cni_stays_in_the_chain_when_calico_writes_its_file_anew(lab: Lab,
     assert lab.failed() == []
 
 
-def test_a_program_of_one_family_is_told_apart_from_a_network_of_one(lab: Lab, until: Until) -> None:
+def test_a_program_of_one_family_is_distinguished_from_a_network_of_one(lab: Lab, until: Until) -> None:
     image = lab.kubectl("-n foo get deploy foo-v0-0-1 -o jsonpath={.spec.template.spec.containers[0].image}").strip()
     program = 'import http.server as h; h.HTTPServer(("0.0.0.0", 8080), h.SimpleHTTPRequestHandler).serve_forever()'
     container = {

@@ -1,4 +1,4 @@
-"""What is a site's own: a label that somebody set, a Service that no tenant lists, an inventory with other tenants.
+"""What is a site's own: a foreign label, a Service that no tenant lists, an inventory with other tenants.
 
 And what a tenant has besides its routes: who may come in, how much it may have, its certificates, and releases that end
 without a lost request.
@@ -56,7 +56,7 @@ def as_before(lab: Lab) -> Iterator[None]:
     lab.play("playbooks/tenants.yml")
 
 
-def test_a_namespace_that_asks_for_two_injections_is_refused(lab: Lab, as_before: None) -> None:
+def test_a_namespace_with_two_injection_labels_is_refused(lab: Lab, as_before: None) -> None:
     """Which of the two revisions its pods get would be the webhooks' choice, not the inventory's."""
     pods = lab.kubectl("-n foo get pods -o name")
     lab.kubectl("label namespace foo istio-injection=enabled")
@@ -69,22 +69,22 @@ def test_a_namespace_that_asks_for_two_injections_is_refused(lab: Lab, as_before
     assert lab.kubectl("-n foo get pods -o name") == pods
 
 
-def test_what_the_gate_refused_is_refused_until_it_is_mended(lab: Lab, as_before: None) -> None:
-    """By a run that changes nothing, too; and once it has passed, nobody asks again."""
+def test_what_validation_rejected_is_rejected_until_it_is_mended(lab: Lab, as_before: None) -> None:
+    """By a run that changes nothing, too; and once it is validated, it is not validated again."""
     limit = {"namespace": "bar", "name": "own", "selector": {"app": "bar"}, "requests": 1000}
     given = ("playbooks/tenants.yml", "-e", json.dumps({"tenants_rate_limits": [limit]}))
     lost = {"hosts": ["lost.example"], "gateways": ["no-such"], "http": [{"route": [{"destination": {"host": "bar"}}]}]}
     kind = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService"}
     make(lab, "bar", kind | {"metadata": {"name": "lost", "namespace": "bar"}, "spec": lost})
-    asked = "slowest: Refuse tenants that istioctl finds fault with"
+    validated = "slowest: Validate the tenants with istioctl"
     try:
         for _ in range(2):
             assert "Error IST0101" in lab.play(*given, ok=False)
     finally:
         lab.kubectl("-n bar delete virtualservices.networking.istio.io lost")
     output = lab.play(*given)
-    assert lab.changed(output) == {} and asked in output
-    assert asked not in lab.play(*given)
+    assert lab.changed(output) == {} and validated in output
+    assert validated not in lab.play(*given)
 
 
 def test_a_service_that_no_tenant_lists_has_releases_and_a_limit(lab: Lab, as_before: None, until: Until) -> None:
@@ -94,7 +94,7 @@ def test_a_service_that_no_tenant_lists_has_releases_and_a_limit(lab: Lab, as_be
     urls = {family: f"http://{address}:{BAR_PORT}/other" for family, address in WORKER1.items()}
 
     def version(url: str, value: str) -> str:
-        time.sleep(2 / A_SECOND)  # an answer of the limit would tell nothing
+        time.sleep(2 / A_SECOND)  # an answer of the limit would show nothing
         answer = from_outside(url, "-H", f"version: {value}")
         return str(json.loads(answer)["version"]) if answer.startswith("{") else answer
 
@@ -138,10 +138,10 @@ def test_a_service_that_no_tenant_lists_has_releases_and_a_limit(lab: Lab, as_be
         until(lambda url=url: from_outside(url, "-o", "/dev/null", "-w", "%{http_code}") == "404", 30, "no route")
 
 
-def test_scenarios_prove_the_tenants_of_another_inventory(lab: Lab, as_before: None, tmp_path: Path) -> None:
+def test_scenarios_verify_the_tenants_of_another_inventory(lab: Lab, as_before: None, tmp_path: Path) -> None:
     """A folder somewhere else with one tenant and scenarios of its own, of which one is wrong."""
     folder = tmp_path / "rack"
-    # What the lab's runs left of the bundle goes with it, what they proved does not.
+    # What the lab's runs left of the bundle goes with it, what they verified does not.
     shutil.copytree(REPO / "inventory/lab", folder, ignore=shutil.ignore_patterns("report.*", "runs", "run.json"))
     steps: list[dict[str, Any]] = [
         {"tenant": "books", "from": "till", "service": "shelf", "answer": ["shelf v0.0.1"]},
@@ -197,8 +197,8 @@ def test_a_tenants_certificate_leads_to_its_services_on_every_host(lab: Lab) -> 
         assert told.startswith("{") and json.loads(told)["version"] == "v0.0.2", (address, told)
 
 
-def test_nobody_from_elsewhere_gets_into_a_tenant_past_its_gateway(lab: Lab, until: Until) -> None:
-    """A pod that no policy holds back asks a pod of bar itself: it may not even connect, in either family."""
+def test_no_foreign_pod_gets_into_a_tenant_past_its_gateway(lab: Lab, until: Until) -> None:
+    """A pod that no policy restricts calls a pod of bar itself: it may not even connect, in either family."""
     pods = json.loads(lab.kubectl("-n bar get pods -l app=bar -o json"))["items"]
     addresses = [item["ip"] for item in pods[0]["status"]["podIPs"]]
     start(lab, "stranger", space="default", meshed=False)
@@ -244,18 +244,18 @@ def test_a_pod_that_opted_out_is_named_where_tenants_move(lab: Lab, until: Until
         stop(lab, "alone")
 
 
-def test_a_release_is_made_anew_without_a_lost_request(lab: Lab, until: Until) -> None:
-    """Every pod of bar is replaced while both families ask from outside, eight requests at a time."""
+def test_a_release_is_recreated_without_a_lost_request(lab: Lab, until: Until) -> None:
+    """Every pod of bar is replaced while requests come from outside over both families, eight requests at a time."""
     ended = False
 
-    def ask(url: str) -> list[str]:
+    def send(url: str) -> list[str]:
         codes = []
         while not ended:
             codes.append(from_outside(url, "-o", "/dev/null", "-w", "%{http_code}"))
         return codes
 
     with ThreadPoolExecutor(8) as pool:
-        asked = [pool.submit(ask, f"http://{address}:{BAR_PORT}/bar") for address in list(WORKER1.values()) * 4]
+        asked = [pool.submit(send, f"http://{address}:{BAR_PORT}/bar") for address in list(WORKER1.values()) * 4]
         try:
             lab.kubectl("-n bar rollout restart deployment bar-v0-0-1 bar-v0-0-2")
             for name in ("bar-v0-0-1", "bar-v0-0-2"):
@@ -276,7 +276,7 @@ def test_a_release_is_made_anew_without_a_lost_request(lab: Lab, until: Until) -
 
 @pytest.mark.parametrize(("percent", "traced"), [(100, 20), (0, 0)])
 def test_as_many_requests_are_traced_as_the_inventory_says(lab: Lab, until: Until, percent: int, traced: int) -> None:
-    """Twenty requests that do not ask for it themselves."""
+    """Twenty requests without trace headers."""
 
     def traces() -> int:
         since = f"start={begun}&limit=1000&service=gateway.bar"

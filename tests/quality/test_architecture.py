@@ -47,7 +47,7 @@ def test_the_installer_does_not_import_the_verification(folder: str) -> None:
 
 @pytest.mark.parametrize("package", ["plugin_utils", "module_utils.scenarios"])
 def test_the_verification_imports_neither_the_installer_nor_the_scenarios(package: str) -> None:
-    """It is told of a cluster by the API alone, whoever made it."""
+    """It knows a cluster by the API alone, whatever created it."""
     assert importing("module_utils/verify", package) == {}
 
 

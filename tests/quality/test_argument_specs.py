@@ -172,7 +172,7 @@ def test_used_variables_are_declared(role: Path) -> None:
 
 @every_role
 def test_what_a_role_sets_is_private_or_a_documented_output(role: Path) -> None:
-    """Registers are the role's own; a fact without two underscores is told in the argument specification."""
+    """Registers are the role's own; a fact without two underscores is in the argument specification."""
     registered, facts = results(role)
     assert not [name for name in registered if not name.startswith(f"__{role.name}_")]
     public = {name for name in facts if not name.startswith(f"__{role.name}_")}

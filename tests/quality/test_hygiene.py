@@ -79,7 +79,7 @@ def test_locks_are_sorted_and_hashed(lock: str) -> None:
 
 
 @pytest.mark.parametrize("lock", LOCKS)
-def test_locks_hold_what_is_asked_for(lock: str) -> None:
+def test_locks_hold_what_is_required(lock: str) -> None:
     """Everything that base.in and dev.in name, in the version that they name."""
     python = "3.11" if lock == "py311.txt" else "3.12"
     for name, version, operator in re.findall(
@@ -99,7 +99,7 @@ def test_debian_packages_are_sorted() -> None:
 
 
 def test_files_are_small() -> None:
-    """A long YAML file is somebody else's manifest; a long Python file is two files."""
+    """A long YAML file is upstream's manifest; a long Python file is two files."""
     long = {
         str(path.relative_to(ROOT)): len(text(path).splitlines())
         for path in files()
@@ -110,6 +110,7 @@ def test_files_are_small() -> None:
 
 #: Tested by what they are parts of, in this file of tests/unit.
 TESTED_THROUGH = {
+    "existing": "plugin_utils/preflight/test_existing.py",
     "host_connectivity": "module_utils/host/test_connectivity.py",
     "host_reset": "module_utils/host/reset/test_stages.py",
     "validate_inventory": "plugin_utils/inventory/test_playbook.py",

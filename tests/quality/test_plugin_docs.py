@@ -110,7 +110,7 @@ def test_modules_with_a_kubeconfig_share_its_description_and_defaults() -> None:
 
 
 def test_every_fragment_is_in_use() -> None:
-    """What nobody extends describes nothing, and what all have in common is described once."""
+    """A fragment without users describes nothing, and what all have in common is described once."""
     used = {name: own_documentation(name).get("extends_documentation_fragment", []) for name in MODULES}
     there = {f"twinstack.core.{path.stem}" for path in (ROOT / "plugins" / "doc_fragments").glob("[a-z]*.py")}
     assert {".".join(one.split(".")[:3]) for fragments in used.values() for one in fragments} == there

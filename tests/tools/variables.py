@@ -35,7 +35,7 @@ def entry_points(role: Path) -> dict[str, dict[str, Any]]:
 
 
 def options(role: Path) -> dict[str, Any]:
-    """The options of all entry points; one that several take stands once."""
+    """The options of all entry points; one that several take is listed once."""
     return {name: option for one in entry_points(role).values() for name, option in one.get("options", {}).items()}
 
 

@@ -80,7 +80,7 @@ class Handler(BaseHTTPRequestHandler):
             status, answer = self._decide(parts.path, query, body)
         self._answer(status, answer)
 
-    do_GET = do_POST = do_PATCH = do_DELETE = _handle  # noqa: N815 - the names that the base class asks for
+    do_GET = do_POST = do_PATCH = do_DELETE = _handle  # noqa: N815 - the names that the base class needs
 
     def _decide(self, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
         state = self.state

@@ -1,10 +1,10 @@
-"""A service that answers who it is and who asked, and asks other services over a chosen family.
+"""A service that answers with its own and the caller's identity, and calls other services over a chosen family.
 
 ``GET /``         what answered: service, version, pod, and the caller's address and family as they are seen here.
 ``GET /call``     the same, with the answer of the service that ``to`` names (a URL) as ``called``. ``family`` chooses
                   how its name is resolved: IPv4, IPv6, or whatever comes first. Release headers and trace context
                   are passed on.
-``GET /healthz``  200 while the process lives. ``GET /readyz``: 200 until it is told to end.
+``GET /healthz``  200 while the process lives. ``GET /readyz``: 200 until it receives SIGTERM.
 
 Environment: SERVICE, VERSION, POD, PORT (8080), LINGER (seconds that it serves on after SIGTERM, so that nobody who was
 sent here is refused).
@@ -41,7 +41,7 @@ def family_of(address: str) -> str:
 
 
 def identity(request: web.Request) -> dict[str, Any]:
-    """What answers, and who asked."""
+    """The service's and the caller's identity."""
     peer = request.transport.get_extra_info("peername")[0] if request.transport else ""
     return {
         "service": os.environ.get("SERVICE", "demo"),
@@ -61,7 +61,7 @@ async def answer(request: web.Request) -> web.Response:
 
 
 async def call(request: web.Request) -> web.Response:
-    """Ask another service and answer with what it answered."""
+    """Call another service and pass its answer on."""
     target, family = request.query.get("to", ""), request.query.get("family", "")
     if not target.startswith("http") or family not in FAMILIES:
         return web.json_response({"error": "to must be a URL, family IPv4, IPv6 or nothing"}, status=400)
@@ -91,7 +91,7 @@ async def healthy(_request: web.Request) -> web.Response:
 
 
 async def ready(request: web.Request) -> web.Response:
-    """It takes requests; not any more once it was told to end."""
+    """It takes requests; not any more after SIGTERM."""
     ending = request.app[ENDING].is_set()
     return web.Response(text="ending\n" if ending else "ok\n", status=503 if ending else 200)
 

@@ -1,4 +1,4 @@
-"""Tries ways from a host: echo requests and TCP connections in both families, all at once. Runs on the host."""
+"""Connectivity checks from a host: echo requests and TCP connections in both families, all at once. Runs there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REQUEST, REPLY = {"IPv4": 8, "IPv6": 128}, {"IPv4": 0, "IPv6": 129}
 AGAIN_SECONDS = 0.5
 THREADS = 32
 
-Way = Mapping[str, Any]
+Endpoint = Mapping[str, Any]
 
 
 def checksum(data: bytes) -> int:
@@ -79,15 +79,15 @@ def connects(address: str, port: int, seconds: float) -> bool:
         return False
 
 
-def broken(ways: Sequence[Way], seconds: float) -> list[Way]:
-    """The ways that do not work. seconds: longest wait for each."""
-    lost: list[Way] = []
+def unreachable(endpoints: Sequence[Endpoint], seconds: float) -> list[Endpoint]:
+    """The endpoints that do not answer. seconds: longest wait for each."""
+    lost: list[Endpoint] = []
     for family in REQUEST:
-        echoes = [way for way in ways if way["family"] == family and not way["port"]]
-        without = set(silent(family, sorted({way["address"] for way in echoes}), seconds)) if echoes else set()
-        lost += [way for way in echoes if way["address"] in without]
-    streams = [way for way in ways if way["port"]]
+        echoes = [one for one in endpoints if one["family"] == family and not one["port"]]
+        without = set(silent(family, sorted({one["address"] for one in echoes}), seconds)) if echoes else set()
+        lost += [one for one in echoes if one["address"] in without]
+    streams = [one for one in endpoints if one["port"]]
     with ThreadPoolExecutor(THREADS) as pool:
-        found = pool.map(lambda way: connects(way["address"], way["port"], seconds), streams)
-        lost += [way for way, good in zip(streams, found) if not good]
+        found = pool.map(lambda one: connects(one["address"], one["port"], seconds), streams)
+        lost += [one for one, good in zip(streams, found) if not good]
     return lost

@@ -1,7 +1,7 @@
 """kubeadm on one host: what state it left, and running it so that an interrupted run can go on.
 
 A small record of our own says which configuration `kubeadm init` or `join` was started with and whether it came to
-its end. Without that record nothing on the host is touched: a cluster that somebody else made stays as it is.
+its end. Without that record nothing on the host is touched: a foreign cluster stays as it is.
 """
 
 from __future__ import annotations
@@ -190,7 +190,7 @@ def run(phase: str, config: str, ignore: Sequence[str], timeout: float) -> str:
 
 
 def ca_digest(path: str = CA_FILE) -> str:
-    """sha256 of the cluster's CA certificate file, to tell clusters apart; empty when there is none."""
+    """sha256 of the cluster's CA certificate file, to distinguish clusters; empty when there is none."""
     try:
         with open(path, "rb") as stream:
             return hashlib.sha256(stream.read()).hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-# istio: pkg/xds/monitoring.go. They only ever grow, so two readings tell what happened in between.
+# istio: pkg/xds/monitoring.go. They only ever grow, so two readings show what happened in between.
 METRIC = re.compile(r"^pilot_xds_(?:cds|eds|lds|rds)_reject\{([^}]*)\} (\S+)$", re.MULTILINE)
 TOTAL = re.compile(r"^pilot_total_xds_rejects\{([^}]*)\} (\S+)$", re.MULTILINE)
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')

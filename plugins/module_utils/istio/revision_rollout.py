@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import Key, Object, key_of
 
 KINDS = ("Deployment", "StatefulSet", "DaemonSet")
-INJECTED = "sidecar.istio.io/status"  # annotation in which the injector tells what it did
+INJECTED = "sidecar.istio.io/status"  # annotation in which the injector records what it did
 FINISHED = ("Succeeded", "Failed")  # phases of a pod that runs no more, such as a job's or an evicted one
 MANAGER = "twinstack-rollout"  # owner of that annotation
 RESTARTED = "twinstack.core/revision"  # annotation whose change makes new pods

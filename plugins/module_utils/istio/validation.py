@@ -10,7 +10,7 @@ from typing import Any
 ACCEPTED = {"IST0133": ("/request-metrics-", "/rate-limit-")}
 LEVELS = ("Error", "Warning", "Info")
 # A port without a protocol's name is Info to istioctl, but it is what changes the traffic of others (IST0118).
-TOLD = ("IST0118",)
+NOTED = ("IST0118",)
 IN_STEP = ("SYNCED", "NOT_SENT", "UNKNOWN", "IGNORED")
 
 
@@ -27,7 +27,7 @@ def findings(text: str, level: str) -> list[str]:
 
 def notes(text: str) -> list[str]:
     """What is worth a warning: findings of level Warning or worse, and some that istioctl thinks less of."""
-    less = [line for line in findings(text, "Info") if line.split(" ", 2)[1] in TOLD]
+    less = [line for line in findings(text, "Info") if line.split(" ", 2)[1] in NOTED]
     found = findings(text, "Warning")
     return found + [line for line in less if line not in found]
 

@@ -69,24 +69,24 @@ class _One:
 def apply_all(
     cluster: Cluster,
     objects: Sequence[Object],
-    part: str,
+    apply_set: str,
     dry_run: bool,
     force: bool,
     deadline: float,
     before_workloads: Sequence[tuple[Key, str]] = (),
 ) -> Outcome:
-    """Apply the objects, then remove what the part does not hold any more. Stops after the first wave that failed.
+    """Apply the objects, then remove what the apply set does not hold any more. Stops after the first wave that failed.
 
     deadline: on time.monotonic()'s clock, for objects whose kind or namespace is not served yet. before_workloads: what
     is waited for, as by ``wait_all``, when all is there but what pods come of.
     """
-    wanted = [kube_objects.hashed(item) for item in kube_objects.labelled(objects, part)]
+    wanted = [kube_objects.hashed(item) for item in kube_objects.labelled(objects, apply_set)]
     kinds, spaces = kube_objects.announced(wanted)
     outcome = Outcome()
     kept = None
     try:
         patience = time.monotonic() if dry_run else deadline
-        ports = _patiently(lambda: _port_clashes(cluster, wanted, part), patience)
+        ports = _patiently(lambda: _port_clashes(cluster, wanted, apply_set), patience)
         outcome.failures += _patiently(lambda: _taken_namespaces(cluster, wanted), patience)
         outcome.failures += ports.refusals
     except API_ERRORS as error:
@@ -98,11 +98,11 @@ def apply_all(
         late = item["kind"] == "Service" and node_ports.service_key(item) in ports.waiting
         return _apply_one(cluster, item, dry_run, force, deadline, kinds, spaces, late)
 
-    if part:
+    if apply_set:
         try:
-            kept = _remember(cluster, wanted, part, dry_run)
+            kept = _remember(cluster, wanted, apply_set, dry_run)
         except API_ERRORS as error:
-            outcome.failures.append(f"part {part}: what it holds could not be written down: {error}")
+            outcome.failures.append(f"apply set {apply_set}: what it holds could not be written down: {error}")
             return outcome
     for wave in kube_objects.waves(wanted):
         if not dry_run and wave[0]["kind"] in kube_objects.WORKLOADS:
@@ -116,23 +116,23 @@ def apply_all(
         with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
             done = list(pool.map(one, [item for item in wave if not ports.moved(item)]))
         for result in done:
-            _tell(result, outcome)
+            _record(result, outcome)
         if outcome.failures:
             return outcome
         if not dry_run and wave[0]["kind"] == "CustomResourceDefinition":
             outcome.failures += wait_all(cluster, [(kube_objects.key_of(item), "") for item in wave], deadline)
             if outcome.failures:
                 return outcome
-    if part:
-        _prune(cluster, wanted, part, kept, dry_run, outcome)
+    if apply_set:
+        _prune(cluster, wanted, apply_set, kept, dry_run, outcome)
     return outcome
 
 
-def _patiently(ask: Callable[[], Answer], deadline: float) -> Answer:
-    """What is asked, once an answer comes that another try may turn into a success."""
+def _patiently(request: Callable[[], Answer], deadline: float) -> Answer:
+    """The answer to a request, tried again while another try may turn it into a success."""
     while True:
         try:
-            return ask()
+            return request()
         except RefusedError as error:
             if error.status not in PASSING or time.monotonic() > deadline:
                 raise
@@ -140,18 +140,18 @@ def _patiently(ask: Callable[[], Answer], deadline: float) -> Answer:
 
 
 def _taken_namespaces(cluster: Cluster, wanted: Sequence[Object]) -> list[str]:
-    """Namespaces that are somebody else's, or that another revision of the mesh would serve."""
+    """Namespaces that are foreign, or that another revision of the mesh would serve."""
     spaces = {kube_objects.key_of(item): item for item in wanted if item["kind"] == "Namespace"}
     there = {kube_objects.key_of(item): item for item in cluster.list("v1", "Namespace")} if spaces else {}
     reasons = {key: kube_objects.foreign_namespace(there.get(key), item) for key, item in spaces.items()}
     return [f"{key}: {reason}" for key, reason in reasons.items() if reason]
 
 
-def _port_clashes(cluster: Cluster, wanted: Sequence[Object], part: str) -> node_ports.Clashes:
+def _port_clashes(cluster: Cluster, wanted: Sequence[Object], apply_set: str) -> node_ports.Clashes:
     """Node ports that others have; looked for only where a wanted Service names any."""
     if not any(node_ports.node_ports(item) for item in wanted):
         return node_ports.Clashes()
-    return node_ports.clashes(wanted, cluster.list("v1", "Service"), part)
+    return node_ports.clashes(wanted, cluster.list("v1", "Service"), apply_set)
 
 
 def _make_room(
@@ -162,7 +162,7 @@ def _make_room(
     dry_run: bool,
     outcome: Outcome,
 ) -> None:
-    """Free node ports that Services of the wave wait for: those of the part's own past go, others move first."""
+    """Free node ports that Services of the wave wait for: those of the apply set's own past go, others move first."""
     for key in ports.leaving:
         try:
             before = cluster.get(key)
@@ -174,11 +174,11 @@ def _make_room(
         outcome.diff.append(kube_objects.difference(key, before, None))
     moving = [item for item in wave if ports.moved(item)]
     for item in sorted(moving, key=lambda item: ports.first.index(node_ports.service_key(item))):
-        _tell(one(item), outcome)
+        _record(one(item), outcome)
 
 
-def _tell(result: _One, outcome: Outcome) -> None:
-    """Write down what came of one object."""
+def _record(result: _One, outcome: Outcome) -> None:
+    """Record the result of one object."""
     if result.failure:
         outcome.failures.append(f"{result.key}: {result.failure}")
     elif result.after is not None and kube_objects.differs(result.before, result.after):
@@ -186,14 +186,14 @@ def _tell(result: _One, outcome: Outcome) -> None:
         outcome.diff.append(kube_objects.difference(result.key, result.before, result.after))
 
 
-def _remember(cluster: Cluster, wanted: Sequence[Object], part: str, dry_run: bool) -> Object | None:
+def _remember(cluster: Cluster, wanted: Sequence[Object], apply_set: str, dry_run: bool) -> Object | None:
     """Write down the kinds of what is to come, so that a run that dies forgets nothing; the record as it was before."""
     now = {(item["apiVersion"], item["kind"]) for item in wanted}
-    place = kube_objects.key_of(kube_objects.kinds_record(part, now))
+    place = kube_objects.key_of(kube_objects.kinds_record(apply_set, now))
     kept = cluster.get(place)
     before = kube_objects.recorded_kinds(kept)
     if not dry_run and not now <= before:
-        cluster.apply(kube_objects.kinds_record(part, now | before), place, dry_run=False, force=True)
+        cluster.apply(kube_objects.kinds_record(apply_set, now | before), place, dry_run=False, force=True)
     return kept
 
 
@@ -217,7 +217,7 @@ def _apply_one(
     while True:
         try:
             before = cluster.get(key)
-            if kube_objects.stands(before, item):
+            if kube_objects.unchanged(before, item):
                 return _One(key, before, before)
             return _One(key, before, cluster.apply(item, key, dry_run, force))
         except UnknownKindError:
@@ -239,19 +239,19 @@ def _apply_one(
 
 
 def _prune(
-    cluster: Cluster, wanted: Sequence[Object], part: str, kept: Object | None, dry_run: bool, outcome: Outcome
+    cluster: Cluster, wanted: Sequence[Object], apply_set: str, kept: Object | None, dry_run: bool, outcome: Outcome
 ) -> None:
-    """Remove what bears the part's label and is not wanted, of every kind that the part holds or once held."""
+    """Remove what has the apply set's label and is not wanted, of every kind that the set holds or once held."""
     now = {(item["apiVersion"], item["kind"]) for item in wanted}
-    record = kube_objects.kinds_record(part, now)
+    record = kube_objects.kinds_record(apply_set, now)
     place = kube_objects.key_of(record)
-    selector = f"{kube_objects.PART_LABEL}={part}"
+    selector = f"{kube_objects.APPLY_SET_LABEL}={apply_set}"
     before = kube_objects.recorded_kinds(kept)
     try:
         with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
             found = list(pool.map(lambda kind: cluster.list(kind[0], kind[1], selector), sorted(now | before)))
     except API_ERRORS as error:
-        outcome.failures.append(f"part {part}: its objects could not be listed: {error}")
+        outcome.failures.append(f"apply set {apply_set}: its objects could not be listed: {error}")
         return
     doomed = kube_objects.surplus([item for items in found for item in items], wanted)
     spaces = {item["metadata"]["name"] for item in doomed if item["kind"] == "Namespace"}
@@ -299,7 +299,7 @@ def wait_all(
 
     waiting = list(targets)
     while waiting:
-        # One after the other: none is done before the last, and asking for each all the time keeps the API server from
+        # One after the other: none is done before the last, and polling each all the time keeps the API server from
         # what is waited for.
         found = reasons(waiting[0])
         if not found:

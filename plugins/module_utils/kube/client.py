@@ -18,7 +18,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import
 from ansible_collections.twinstack.core.plugins.module_utils.kube.paths import path as path_of
 from ansible_collections.twinstack.core.plugins.module_utils.kube.paths import proxy
 
-with suppress(ImportError):  # kube.module tells what is missing
+with suppress(ImportError):  # kube.module reports what is missing
     import kubernetes.client
     import kubernetes.config
     from kubernetes.client.exceptions import ApiException
@@ -39,7 +39,7 @@ class Client:
         """Raises `KubeconfigError` for a bad kubeconfig.
 
         field_manager: owner of what is applied or created. retries: a connection that breaks is tried three times more,
-        as is urllib3's way; else the first error is told.
+        as urllib3 does by default; else the first error is reported.
         """
         self._configuration = kubernetes.client.Configuration()
         try:
@@ -128,7 +128,7 @@ class Client:
         return self._kinds[api_version]
 
     def forget(self, api_version: str) -> None:
-        """Ask again for this version's kinds next time."""
+        """Discover this version's kinds again next time."""
         self._kinds.pop(api_version, None)
 
     def _path(self, key: Key) -> str:

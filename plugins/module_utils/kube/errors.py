@@ -1,6 +1,6 @@
 """What goes wrong between a module and a cluster's API, in one vocabulary.
 
-Everything here can be imported without the libraries that talking to the API takes: what is missing is told by the
+Everything here can be imported without the libraries that talking to the API takes: what is missing is reported by the
 module that needs it (`kube.module`), not by a traceback.
 """
 
@@ -28,7 +28,7 @@ CONNECTION_ERRORS = (_HTTP, _WEBSOCKET, OSError)
 
 
 class KubeconfigError(Exception):
-    """A kubeconfig that nothing can be asked with."""
+    """A kubeconfig that no request can be sent with."""
 
 
 class RefusedError(Exception):

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.twinstack.core.plugins.module_utils.kube.errors import CONNECTION_ERRORS, reason
 
-with suppress(ImportError):  # kube.module tells what is missing
+with suppress(ImportError):  # kube.module reports what is missing
     import kubernetes.client
     import kubernetes.stream
     import websocket

@@ -1,4 +1,4 @@
-"""What modules that talk to the API share: the options, the way to a client, and how each failure is told."""
+"""What modules that talk to the API share: options, connecting, and the message for each failure."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def connect(module: AnsibleModule, field_manager: str, retries: bool = False) ->
 
 
 def no_answer(module: AnsibleModule, error: Exception, field: str = "API", hint: str = "") -> Finding:
-    """What one of API_ERRORS means. field: what was asked for; hint: the command to try."""
+    """What one of API_ERRORS means. field: what was requested; hint: the command to try."""
     kubeconfig = module.params["kubeconfig"]
     look = hint or f"kubectl --kubeconfig {kubeconfig} get nodes,namespaces"
     return Finding(kubeconfig, field, reason(error), "an answer of the API server", look)

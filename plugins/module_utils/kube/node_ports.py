@@ -1,4 +1,4 @@
-"""Node ports that Services ask for and others hold: what must go first, and what cannot be. Pure.
+"""Node ports that Services request and others hold: what must go first, and what cannot be. Pure.
 
 The API server refuses such a Service when others have been applied already; this is known before. Its allocator knows
 numbers only, whatever the protocol (kubernetes: pkg/registry/core/service/portallocator).
@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import PART_LABEL, Key, Object, key_of
+from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import APPLY_SET_LABEL, Key, Object, key_of
 
 
 @dataclass(frozen=True)
 class Clashes:
     """What of the wanted node ports others hold.
 
-    refusals: lines of text. leaving: Services that the part holds no more and whose ports are wanted. first: wanted
+    refusals: lines of text. leaving: Services that the set holds no more and whose ports are wanted. first: wanted
     Services that move away from a port that another one waits for, in the order in which they must be applied.
     waiting: wanted Services that cannot have their ports before.
     """
@@ -46,6 +46,10 @@ def service_key(item: Object) -> Key:
     return Key(key.api_version, key.kind, key.namespace or "default", key.name)
 
 
+def _set_of(item: Object) -> str:
+    return str((item["metadata"].get("labels") or {}).get(APPLY_SET_LABEL, ""))
+
+
 def _moves(held: Object, wanted: Object, number: int) -> bool:
     """Whether a Service leaves a node port that it holds: it keeps one that it does not name otherwise."""
     if wanted["spec"].get("type", "ClusterIP") == "ClusterIP":
@@ -55,8 +59,8 @@ def _moves(held: Object, wanted: Object, number: int) -> bool:
     return all(port.get("nodePort") not in (None, number) for port in left)
 
 
-def clashes(wanted: Iterable[Object], there: Iterable[Object], part: str) -> Clashes:
-    """What of the wanted Services' node ports others have. there: all Services of the cluster; part: of the wanted."""
+def clashes(wanted: Iterable[Object], there: Iterable[Object], apply_set: str) -> Clashes:
+    """What of the wanted Services' node ports others have. there: all of the cluster; apply_set: of the wanted."""
     asked = {service_key(item): item for item in wanted if item["kind"] == "Service"}
     held = {number: item for item in there for number in node_ports(item)}
     refusals: list[str] = []
@@ -72,7 +76,7 @@ def clashes(wanted: Iterable[Object], there: Iterable[Object], part: str) -> Cla
             if other in asked and number not in node_ports(asked[other]) and _moves(holder, asked[other], number):
                 waits.setdefault(key, set()).add(other)
                 waiting.add(key)
-            elif other not in asked and part and (holder["metadata"].get("labels") or {}).get(PART_LABEL) == part:
+            elif other not in asked and apply_set and _set_of(holder) == apply_set:
                 leaving.append(other)
                 waiting.add(key)
             else:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-with suppress(ImportError):  # kube.module tells what is missing
+with suppress(ImportError):  # kube.module reports what is missing
     import yaml
 
 Object = dict[str, Any]
@@ -21,7 +21,7 @@ FIRST_KINDS = ("Namespace", "CustomResourceDefinition")
 WORKLOADS = ("DaemonSet", "Deployment", "StatefulSet", "ReplicaSet", "CronJob", "Job", "Pod")
 #: What the API server itself writes; no difference between two states of an object that people mean.
 SERVER_FIELDS = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp")
-PART_LABEL = "twinstack.core/part"
+APPLY_SET_LABEL = "twinstack.core/part"  # not renamed: objects of existing clusters have it
 APPLIED = "twinstack.core/applied"  # annotation: what an object was made from, by its hash
 # What Pod Security `restricted` wants a container to say of itself, and a root file system to read only.
 RESTRICTED: dict[str, Any] = {
@@ -31,7 +31,7 @@ RESTRICTED: dict[str, Any] = {
     "capabilities": {"drop": ["ALL"]},
     "seccompProfile": {"type": "RuntimeDefault"},
 }
-PARTS_NAMESPACE = "kube-system"  # where the record of each part's kinds lies
+APPLY_SETS_NAMESPACE = "kube-system"  # where the record of each apply set's kinds lies
 REDACTED = "(secret)"
 
 
@@ -77,20 +77,20 @@ def problems(objects: Sequence[Any]) -> list[str]:
     return found
 
 
-def labelled(objects: Iterable[Object], part: str) -> list[Object]:
-    """Copies of the objects with the label of their part; as they are without one."""
-    if not part:
+def labelled(objects: Iterable[Object], apply_set: str) -> list[Object]:
+    """Copies of the objects with the label of their apply set; as they are without one."""
+    if not apply_set:
         return list(objects)
     copies = []
     for item in objects:
         metadata = dict(item["metadata"])
-        metadata["labels"] = {**(metadata.get("labels") or {}), PART_LABEL: part}
+        metadata["labels"] = {**(metadata.get("labels") or {}), APPLY_SET_LABEL: apply_set}
         copies.append({**item, "metadata": metadata})
     return copies
 
 
 def hashed(item: Object) -> Object:
-    """A copy of the object with an annotation that tells what it was made from. A Secret's hash would tell too much."""
+    """A copy of the object with an annotation of what it was made from. A Secret's hash would reveal too much."""
     if item["kind"] == "Secret":
         return item
     found = hashlib.sha256(json.dumps(item, sort_keys=True, default=str).encode()).hexdigest()
@@ -98,10 +98,10 @@ def hashed(item: Object) -> Object:
     return {**item, "metadata": metadata}
 
 
-def stands(before: Object | None, wanted: Object) -> bool:
+def unchanged(before: Object | None, wanted: Object) -> bool:
     """Whether an apply would surely change nothing: made from the same, and every value is still what it was.
 
-    False says nothing: the API server fills in, orders and spells some values in its own way, and is asked then.
+    False says nothing: the API server fills in, orders and spells some values in its own way, and decides then.
     """
     if before is None or APPLIED not in (wanted["metadata"].get("annotations") or {}):
         return False
@@ -113,8 +113,8 @@ def foreign_namespace(before: Object | None, wanted: Object) -> str:
     if before is None:
         return ""
     name, labels = wanted["metadata"]["name"], before["metadata"].get("labels") or {}
-    part = (wanted["metadata"].get("labels") or {}).get(PART_LABEL)
-    if part and PART_LABEL not in labels:
+    apply_set = (wanted["metadata"].get("labels") or {}).get(APPLY_SET_LABEL)
+    if apply_set and APPLY_SET_LABEL not in labels:
         return f"found a namespace that this project did not make; expected a free name. Try: another name than {name}"
     # Istio follows the older label when a namespace has both, so the revision would be another than the wanted one.
     if "istio.io/rev" in (wanted["metadata"].get("labels") or {}) and "istio-injection" in labels:
@@ -205,12 +205,12 @@ def tls_secret(namespace: str, name: str, certificate: str, key: str) -> Object:
     }
 
 
-def kinds_record(part: str, kinds: Iterable[tuple[str, str]]) -> Object:
-    """The object that remembers (apiVersion, kind) of all that a part has ever applied and not yet pruned."""
+def kinds_record(apply_set: str, kinds: Iterable[tuple[str, str]]) -> Object:
+    """The object that remembers (apiVersion, kind) of all that an apply set has ever applied and not yet pruned."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": f"twinstack-part-{part}", "namespace": PARTS_NAMESPACE},
+        "metadata": {"name": f"twinstack-part-{apply_set}", "namespace": APPLY_SETS_NAMESPACE},
         "data": {"kinds": "".join(f"{version} {kind}\n" for version, kind in sorted(set(kinds)))},
     }
 
@@ -227,7 +227,7 @@ def last_first(objects: Iterable[Object]) -> list[Object]:
 
 
 def surplus(found: Iterable[Object], wanted: Iterable[Object]) -> list[Object]:
-    """Objects that bear a part's label and are not wanted any more."""
+    """Objects that have an apply set's label and are not wanted any more."""
     keep = {key_of(item) for item in wanted}
     return [item for item in found if key_of(item) not in keep]
 

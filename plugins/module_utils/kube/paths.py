@@ -14,5 +14,5 @@ def path(api_version: str, plural: str = "", namespace: str = "", name: str = ""
 
 
 def proxy(plural: str, namespace: str, name: str, port: int) -> str:
-    """Where the pages of a pod or Service begin, for who asks through the API server. plural: pods or services."""
+    """Where the pages of a pod or Service begin, for requests through the API server. plural: pods or services."""
     return f"/api/v1/namespaces/{namespace}/{plural}/{name}:{port}/proxy"

@@ -1,7 +1,7 @@
 """Shares few processors among the lab's hosts: whoever waits gets the one with time left. Runs as a program of its own.
 
 A user-mode kernel is slow when its processes are spread over processors (a system call takes 59 us instead of 4), so a
-host is on one of them at a time, with all its processes. Which one is decided anew twice a second, by what each host
+host is on one of them at a time, with all its processes. Which one is decided twice a second, by what each host
 used and how long it was ready and had to wait. The program ends when the last host of its lab is gone.
 
 Called by its path: python lab_balance.py FOLDER_OF_THE_LAB.

@@ -30,7 +30,7 @@ NICENESS = 5
 
 
 class LabError(Exception):
-    """The lab cannot do what was asked; every reason on a line of its own."""
+    """The lab cannot reach the requested state; every reason on a line of its own."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Lab:
 
     @property
     def uml_folder(self) -> Path:
-        """Where the kernels keep their control sockets; it is on their command lines and tells labs apart."""
+        """Where the kernels keep their control sockets; it is on their command lines and distinguishes labs."""
         return self.folder / "uml"
 
 
@@ -165,7 +165,7 @@ def locked(lab: Lab) -> Iterator[None]:
 def key_pair(path: Path, comment: str) -> str:
     """The public half of an SSH key, made once."""
     public = path.with_name(path.name + ".pub")
-    if not public.exists():  # written last, so a run that died in between starts anew
+    if not public.exists():  # written last, so a run that died in between starts again
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", path])

@@ -22,7 +22,7 @@ MOST_TEXT = 4000
 KINDS = {"IPv4": socket.AF_INET, "IPv6": socket.AF_INET6, "": socket.AF_UNSPEC}
 
 
-def ask(request: Any) -> Any:
+def send(request: Any) -> Any:
     """One request; a mapping as standard output has it."""
     begun = time.monotonic()
     found = {"id": request["id"], "status": 0, "text": "", "error": "", "tried": False}
@@ -56,7 +56,7 @@ def main() -> None:
     """Entry point."""
     requests = json.loads(sys.stdin.readline())
     with ThreadPoolExecutor(THREADS) as pool:
-        print(json.dumps(list(pool.map(ask, requests))), flush=True)
+        print(json.dumps(list(pool.map(send, requests))), flush=True)
 
 
 if __name__ == "__main__":

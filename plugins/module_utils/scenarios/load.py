@@ -11,13 +11,13 @@ from ansible_collections.twinstack.core.plugins.module_utils.kube.client import 
 from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import Key
 from ansible_collections.twinstack.core.plugins.module_utils.scenarios import fortio
 from ansible_collections.twinstack.core.plugins.module_utils.scenarios import objects as scenario_objects
-from ansible_collections.twinstack.core.plugins.module_utils.scenarios.asking import Asker
 from ansible_collections.twinstack.core.plugins.module_utils.scenarios.model import (
     Load,
     Result,
     judge_load,
     parse_access_log,
 )
+from ansible_collections.twinstack.core.plugins.module_utils.scenarios.requests import RequestSender
 from ansible_collections.twinstack.core.plugins.module_utils.scenarios.settings import (
     BATCH_SECONDS,
     BOTH,
@@ -30,10 +30,10 @@ from ansible_collections.twinstack.core.plugins.module_utils.scenarios.settings 
 class LoadScenarios:
     """Sends load from the scenarios' own pod of fortio."""
 
-    def __init__(self, settings: Settings, client: Client, asker: Asker) -> None:
+    def __init__(self, settings: Settings, client: Client, sender: RequestSender) -> None:
         self.settings = settings
         self.client = client
-        self.asker = asker
+        self.sender = sender
 
     def run(self, scenario: Json) -> list[Result]:
         """Load on all limits over both families, all at the same time."""
@@ -43,7 +43,7 @@ class LoadScenarios:
         with ThreadPoolExecutor(max(len(pairs), 1)) as pool:
             met = list(pool.map(lambda pair: self._fortio(*pair), pairs))
         for (one, family), load in zip(pairs, met, strict=False):
-            self.asker.count(str(one["tenant"]), family, load.total)
+            self.sender.count(str(one["tenant"]), family, load.total)
         for place, one in enumerate(scenario["loads"]):
             seconds, limit = int(one["seconds"]), int(one["limit"])
             buckets = self._replicas(str(one["tenant"]), str(one["enforced_by"]))

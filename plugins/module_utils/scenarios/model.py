@@ -1,4 +1,4 @@
-"""Scenarios as typed data: what is asked, over which family, and what must come back. Pure."""
+"""Scenarios as typed data: which requests are sent, over which family, and what must come back. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.families import FAM
 from ansible_collections.twinstack.core.plugins.module_utils.tracing import trace_headers
 
 OUTSIDE = "outside"
-KINDS = ("requests", "load", "seen")
+KINDS = ("requests", "load", "telemetry")
 REFUSED = "refused"
 # How far a measured share may be from the wanted one: 99.9 % of all samples are within (two-sided normal quantile).
 CONFIDENCE = 3.29
@@ -35,7 +35,7 @@ class Tenant:
 
 
 @dataclass(frozen=True)
-class Ask:
+class RequestSpec:
     """One request. place: ``outside``, or a service of the tenant in whose pod it starts; hops: who must answer, as
     ``service version``, the called ones after their callers; empty = anybody with HTTP 200.
 
@@ -147,9 +147,9 @@ def problems(scenarios: Sequence[Json], tenants: Mapping[str, Tenant], wanted: S
 # --- requests ---------------------------------------------------------------------------------------------------------
 
 
-def asks(
+def request_specs(
     scenario: Json, tenants: Mapping[str, Tenant], nodes: Sequence[Json], run: str, external: Json
-) -> Iterator[Ask]:
+) -> Iterator[RequestSpec]:
     """All requests of a scenario, each over the families that it is for, spread over the nodes.
 
     nodes: ``IPv4`` and ``IPv6`` of each; run: makes the traces of this run its own; external: port and addresses of the
@@ -172,7 +172,7 @@ def asks(
                 connect = f"{bracketed(str(external[family.lower()]))}:{external['port']}"
             answer = one.get("answer", [])
             number += 1
-            yield Ask(
+            yield RequestSpec(
                 scenario=str(scenario["id"]),
                 family=family,
                 tenant=tenant.name,
@@ -226,8 +226,8 @@ def _title(one: Json, place: str) -> str:
     return f"{chain}{f' with {told}' if told else ''}"
 
 
-def request(number: int, item: Ask) -> dict[str, Any]:
-    """What ask.py is told."""
+def request(number: int, item: RequestSpec) -> dict[str, Any]:
+    """The request as http_probe.py reads it."""
     # A proxy's own pages are on one of its pod's loopback addresses, that of the cluster's first family.
     family = "" if item.url.startswith("http://localhost") else item.family
     found: dict[str, Any] = {"id": number, "url": item.url, "family": family, "headers": dict(item.headers)}
@@ -253,10 +253,10 @@ def hops(text: str) -> list[dict[str, Any]]:
     return found
 
 
-def judge(item: Ask, answers: Sequence[Json]) -> tuple[bool, str, list[dict[str, Any]]]:
+def judge(item: RequestSpec, answers: Sequence[Json]) -> tuple[bool, str, list[dict[str, Any]]]:
     """Whether the answers to a request are as expected, what was found, and the hops of the first one."""
     first = answers[0]
-    seen = hops(first["text"])
+    answered = hops(first["text"])
     if item.refused:
         served = [answer for answer in answers if answer["status"] == 200]
         told = f"HTTP {first['status']}" if first["status"] else str(first["error"])
@@ -265,27 +265,27 @@ def judge(item: Ask, answers: Sequence[Json]) -> tuple[bool, str, list[dict[str,
         return (
             tried and not served,
             f"{told}; expected {'to be refused' if tried else 'a try, and to be refused'}",
-            seen,
+            answered,
         )
     bad = [answer for answer in answers if answer["status"] != 200]
     if bad:
         told = f"HTTP {bad[0]['status']} {bad[0]['text'][:80]}" if bad[0]["status"] else str(bad[0]["error"])
-        return False, f"{len(bad)} of {len(answers)} failed: {told.strip()}; expected HTTP 200", seen
+        return False, f"{len(bad)} of {len(answers)} failed: {told.strip()}; expected HTTP 200", answered
     there = [text for answer in answers for text, found in (answer.get("found") or {}).items() if found]
     if there:
-        return False, f"{there[0]} is in the answer; expected nothing of it", seen
+        return False, f"{there[0]} is in the answer; expected nothing of it", answered
     if item.shares:
-        return (*_judge_shares(item, answers), seen)
+        return (*_judge_shares(item, answers), answered)
     wrong = [
         answer for answer in answers if item.hops and [hop["who"] for hop in hops(answer["text"])] != list(item.hops)
     ]
     if wrong:
         who = " → ".join(hop["who"] for hop in hops(wrong[0]["text"])) or wrong[0]["text"][:80]
-        return False, f"{who} answered; expected {' → '.join(item.hops)}", seen
-    return True, " → ".join(hop["who"] for hop in seen) or "HTTP 200", seen
+        return False, f"{who} answered; expected {' → '.join(item.hops)}", answered
+    return True, " → ".join(hop["who"] for hop in answered) or "HTTP 200", answered
 
 
-def _judge_shares(item: Ask, answers: Sequence[Json]) -> tuple[bool, str]:
+def _judge_shares(item: RequestSpec, answers: Sequence[Json]) -> tuple[bool, str]:
     """Whether each version's share is within what chance explains."""
     versions = [found[0]["who"].rpartition(" ")[2] for answer in answers if (found := hops(answer["text"]))]
     total, told, fine = len(answers), [], len(versions) == len(answers)
@@ -304,7 +304,7 @@ def _judge_shares(item: Ask, answers: Sequence[Json]) -> tuple[bool, str]:
 class Load:
     """What one family's load met: by second since the start, accepted and refused with 429; others: anything else.
 
-    begun, ended: when the first and the last request were sent, in seconds by the asking pod's clock.
+    begun, ended: when the first and the last request were sent, in seconds by the sending pod's clock.
     """
 
     accepted: Mapping[int, int]
@@ -320,7 +320,7 @@ class Load:
 
 
 def parse_access_log(text: str) -> Load:
-    """What fortio's access log tells: lines of JSON with timestamp in nanoseconds and the status as details.
+    """What is in fortio's access log: lines of JSON with timestamp in nanoseconds and the status as details.
 
     Other lines are not of it.
     """
@@ -349,7 +349,7 @@ def parse_access_log(text: str) -> Load:
 def judge_load(loads: Mapping[str, Load], limit: int, seconds: float, buckets: int) -> tuple[bool, str]:
     """Whether both families together got what the limit allows.
 
-    limit: requests a second of one bucket; buckets: pods with one each; seconds: how long each family asks. At the
+    limit: requests a second of one bucket; buckets: pods with one each; seconds: how long each family sends. At the
     least one of them was busy all the time (a tenth less is lost to its start and end), at the most all were, from the
     first request of one family to the last of the other, each with the full bucket that it begins with and the second
     that the last requests reach into. On a busy host the families do not begin together; pods' clocks that say more

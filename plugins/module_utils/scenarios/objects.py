@@ -1,4 +1,4 @@
-"""What scenarios bring with them: a service outside the mesh, fortio, and a route that is broken on purpose. Pure."""
+"""Objects of the scenarios' fixtures: a service outside the mesh, fortio, and a route broken on purpose. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What scenarios are run with, and how it is told that they cannot be."""
+"""What scenarios are run with, and the error when they cannot be."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Settings:
-    """What the module was asked for.
+    """The module's parameters.
 
     nodes: ``IPv4`` and ``IPv6`` of each; prefix: before every command that runs outside; external: port, ipv4 and ipv6
     of a server outside the cluster, empty = none; ready_seconds: how long pods may take until they are ready,

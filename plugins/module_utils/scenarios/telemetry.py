@@ -1,4 +1,4 @@
-"""What Prometheus, Jaeger and Kiali must have seen of scenarios. Pure: queries, answers, verdicts."""
+"""Telemetry that Prometheus, Jaeger and Kiali must have of scenarios. Pure: queries, answers, verdicts."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from typing import Any
 from ansible_collections.twinstack.core.plugins.module_utils.contract import KIALI, OBSERVABILITY, PROMETHEUS
 from ansible_collections.twinstack.core.plugins.module_utils.kube.client import Client
 from ansible_collections.twinstack.core.plugins.module_utils.kube.errors import API_ERRORS, RefusedError, reason
-from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import PART_LABEL, Object
+from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import APPLY_SET_LABEL, Object
 from ansible_collections.twinstack.core.plugins.module_utils.kube.paths import path
 from ansible_collections.twinstack.core.plugins.module_utils.verify.objects import (
     CONTAINER,
@@ -40,12 +40,12 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify.topology imp
     topology,
 )
 
-with suppress(ImportError):  # kube.module tells what is missing
+with suppress(ImportError):  # kube.module reports what is missing
     import yaml
 
 POLL_SECONDS = 0.3
 NAMESPACE_READY_SECONDS = 20.0
-# What reads the kernel's tables in somebody else's image, in the order of likelihood.
+# What reads the kernel's tables in a foreign image, in the order of likelihood.
 READERS = (
     ["cat", *SOCKET_FILES],
     ["python3", "-c", "import sys; [print(open(one).read(), end='') for one in sys.argv[1:]]", *SOCKET_FILES],
@@ -123,7 +123,7 @@ class VerificationCluster:
 
     def _read_gateways(self) -> list[Object]:
         """Services of tenants' gateways, each with the certificate of its Secret as ``certificate``."""
-        selector = f"{PART_LABEL}=tenants"
+        selector = f"{APPLY_SET_LABEL}=tenants"
         found = self._all(CORE, "services", selector=selector)
         for item in found:
             secrets = self._all(CORE, "secrets", (item["metadata"]["namespace"],), selector)
@@ -222,7 +222,7 @@ class VerificationCluster:
                 self._client.create(path(ISTIO, plural, space), item)
 
     def agents_run(self, own: str) -> bool:
-        """A cheap hint, asked for often: whether the verification has pods, and all that it has run."""
+        """A cheap hint, read often: whether the verification has pods, and all that it has run."""
         found = self._all(CORE, "pods", (own, *((mesh_namespace(own),) if self.mesh_revision else ())))
         return bool(found) and all(item["status"].get("phase") == "Running" for item in found)
 

@@ -18,7 +18,7 @@ JAEGER_LOGS = f"kubectl -n {OBSERVABILITY} logs deploy/jaeger --tail=20"
 
 
 def runner_node(probe: Probe) -> str:
-    """The node that an agent runs the probe on; empty outside and where the API alone tells."""
+    """The node that an agent runs the probe on; empty outside and where the API alone is read."""
     return probe.runner.partition("/")[2]
 
 

@@ -1,7 +1,7 @@
 """Whether a cluster is unchanged since its last verification, as digests, and the endpoints to check then. Pure.
 
 A verification takes most of a run that changes nothing. While everything that it was about is the same to the letter, a
-connectivity check from the hosts themselves tells a break, and only then, or after any change, all of it is verified
+connectivity check from the hosts themselves shows a break, and only then, or after any change, all of it is verified
 again.
 """
 
@@ -22,11 +22,11 @@ def state(raw: Json) -> dict[str, str]:
     """Digests of everything that a verification was about, by name.
 
     raw: lists ``nodes``, ``pods``, ``services``, ``pools``, ``policies`` and ``namespaces`` as the API shows them. What
-    only tells the time (heartbeats, leases, events) is not in it; a node that was away, a boot, a restarted container
+    only shows the time (heartbeats, leases, events) is not in it; a node that was away, a boot, a restarted container
     and an address are.
     """
     own = own_namespaces(raw)
-    told: tuple[tuple[str, Callable[[Json], Any]], ...] = (
+    digested: tuple[tuple[str, Callable[[Json], Any]], ...] = (
         ("nodes", _node),
         ("pods", _pod),
         ("services", _service),
@@ -34,8 +34,8 @@ def state(raw: Json) -> dict[str, str]:
         ("policies", lambda item: [item["metadata"]["uid"], item["metadata"].get("generation", 0)]),
     )
     return {
-        f"{kind} {_space(item)}/{item['metadata']['name']}": _digest(tell(item))
-        for kind, tell in told
+        f"{kind} {_space(item)}/{item['metadata']['name']}": _digest(fields(item))
+        for kind, fields in digested
         for item in raw[kind]
         if _space(item) not in own
     }
@@ -106,7 +106,7 @@ def endpoints(raw: Json) -> list[dict[str, Any]]:
 
 
 def uncovered(raw: Json) -> list[str]:
-    """Nodes without an endpoint: without a pod there, nobody could tell that pods on it are cut off."""
+    """Nodes without an endpoint: without a pod there, nothing shows that pods on it are cut off."""
     reached = {item["spec"].get("nodeName") for item in _open_pods(raw)}
     return sorted(item["metadata"]["name"] for item in raw["nodes"] if item["metadata"]["name"] not in reached)
 
@@ -189,17 +189,17 @@ def never_verified(report: Json, scenarios: Iterable[str] = ()) -> str:
 def changed_since(report: Json, run: Json, found: Mapping[str, str]) -> str:
     """What has changed since the last verification; empty when nothing has.
 
-    report: the last verification's. run: the callback's record of the run that goes on, empty = none.
+    report: the last verification's. run: the callback's record of the current run, empty = none.
     found: the state of the cluster as it is.
     """
-    told = report.get("state")
-    before = told if isinstance(told, Mapping) else {}
+    recorded = report.get("state")
+    before = recorded if isinstance(recorded, Mapping) else {}
     other = sorted(name for name in {*before, *found} if before.get(name) != found.get(name))
     if other:
         more = f" and {len(other) - 1} more" if len(other) > 1 else ""
         return f"changed since the last verification: {other[0]}{more}"
     if not run or run.get("finished", True):
-        return "nothing tells what this run has changed (callback run_report)"
+        return "there is no record of what this run has changed (callback run_report)"
     changed = [
         f"{task['name']} on {host}"
         for phase in run["phases"]

@@ -52,7 +52,7 @@ class Group:
 
     plan: its probes, and what of it is skipped, for a scope; next_command: what a person should run next after a probe
     has failed, where ``on NAME:`` means in a shell on that host.
-    agents: False = the API alone tells, so that check mode has the group too.
+    agents: False = the API alone is read, so that check mode has the group too.
     traffic: its requests are what the telemetry groups look for, and are sent again while one of those fails.
     gone: why a probe that the cluster has no object for any more is skipped; empty = it remains failed.
     """

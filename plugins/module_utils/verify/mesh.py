@@ -1,4 +1,4 @@
-"""What the mesh's groups have in common: which Services are asked for, and how. Pure."""
+"""What the mesh's groups have in common: which Services receive requests, and how. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify.model import
 from ansible_collections.twinstack.core.plugins.module_utils.verify.objects import CLUSTER_IP_SERVICES, SERVICE_PORT
 from ansible_collections.twinstack.core.plugins.module_utils.verify.requests import ANY, make_probe, missing, url
 
-# What the called proxy tells of the caller's certificate (Envoy: x-forwarded-client-cert), asked for by agnhost's path.
+# What the called proxy reports of the caller's certificate (Envoy: x-forwarded-client-cert), read by agnhost's path.
 CERTIFICATE_PATH = "/header?key=X-Forwarded-Client-Cert"
 BY_MUTUAL_TLS = replace(ANY, contains=("spiffe://",))
 

@@ -210,7 +210,7 @@ def parse_workloads(services: Iterable[Json], pods: Iterable[Json]) -> tuple[Wor
 
 
 def _target_ports(service: Json, pod: Json) -> Iterator[tuple[str, int]]:
-    """Ports of a pod's programs that a Service leads to by TCP, each with a container that can tell of it."""
+    """Ports of a pod's programs that a Service leads to by TCP, each with a container that can report them."""
     containers = [item for item in pod["spec"].get("containers", []) if item["name"] != ISTIO_PROXY]
     named, owner = {}, {}
     for container in containers:
@@ -265,7 +265,7 @@ def component_versions(version: str, nodes: Iterable[Json], pods: Iterable[Json]
 
 
 def images(pods: Iterable[Json]) -> dict[str, str]:
-    """Digest by name of every image that a container runs, as the container runtime tells both."""
+    """Digest by name of every image that a container runs, as the container runtime reports both."""
     found: dict[str, str] = {}
     for pod in pods:
         status = pod.get("status", {})

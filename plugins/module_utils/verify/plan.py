@@ -33,7 +33,7 @@ def plan(
 
 
 def plan_without_agents(cluster: Cluster, namespace: str) -> Plan:
-    """What the API alone tells, for check mode: nothing is created in the cluster."""
+    """What the API alone shows, for check mode: nothing is created in the cluster."""
     told = _plan((group for group in GROUPS if not group.agents), Scope(cluster, namespace, 0, "", None))
     return Plan(told.probes, (*told.skipped, Skip("all other groups", "check mode creates nothing in the cluster")))
 

@@ -39,7 +39,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify.script impor
 BATCH_SECONDS = 60.0  # longest time for one shell's whole batch
 ENDPOINTS_SECONDS = 10.0
 AGAIN_SECONDS = 1.0
-LOOK_SECONDS = 5.0  # a look asks for everything; on a small control plane it takes a second or two
+LOOK_SECONDS = 5.0  # a look reads everything; on a small control plane it takes a second or two
 MOST_SHELLS = 32
 
 Execute = Callable[[str, str], str]
@@ -47,7 +47,7 @@ Execute = Callable[[str, str], str]
 
 @dataclass(frozen=True)
 class Settings:
-    """What the module was asked for. Times in seconds; outside_prefix None = nothing is probed from outside.
+    """The module's parameters. Times in seconds; outside_prefix None = nothing is probed from outside.
 
     wait_removed: False = what was created may still be on its way out at the end.
     """
@@ -248,7 +248,7 @@ def probe_all(
 
 
 def probe_once(probes: Iterable[Probe], execute: Execute) -> dict[str, Verdict]:
-    """One batch per runner, all runners at the same time; what the API has told needs no runner."""
+    """One batch per runner, all runners at the same time; what the API has shown needs no runner."""
     batches: dict[str, list[Probe]] = {}
     verdicts: dict[str, Verdict] = {}
     for probe in probes:

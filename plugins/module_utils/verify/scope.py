@@ -39,7 +39,7 @@ class Plan:
 class Scope:
     """What the groups need. proxy_mode: the mode that must be in force, empty = nothing to compare with.
 
-    run: what makes this verification's traces its own; empty = none are asked for.
+    run: what makes this verification's traces its own; empty = none are recorded.
     """
 
     cluster: Cluster

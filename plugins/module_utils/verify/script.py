@@ -1,7 +1,7 @@
 """One batch: what is written to the standard input of one shell that does many probes at once.
 
 The shell may be in a pod or on the controller; it needs a POSIX sh, curl, and dig or drill; ping is a bonus. Its
-answer is lines of ``<file>:<text>``, where the file tells the probe: b1 is the answer to request 1, q2 the output of
+answer is lines of ``<file>:<text>``, where the file names the probe: b1 is the answer to request 1, q2 the output of
 question 2, p3 that of ping 3, r4 the packet filter's rules for probe 4,
 ``curl`` what curl wrote about every request, ``ip_vs`` the kernel's table.
 """

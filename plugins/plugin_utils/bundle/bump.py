@@ -32,7 +32,7 @@ class BumpError(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for. revision: a tag or commit of the module's repository; empty for the version's own tag."""
+    """The requested version. revision: a tag or commit of the module's repository; empty for the version's own tag."""
 
     component: str
     version: str
@@ -95,7 +95,7 @@ def checked(request: Request, known: Mapping[str, Component]) -> Component:
 
 
 def wants_resolving(request: Request, component: Component) -> bool:
-    """Whether another version than the present one is asked for, as far as that can be told without asking Go."""
+    """Whether another version than the present one is requested, as far as that is known without running Go."""
     commit = _commit(component.pin)
     same = request.revision in ("", component.pin) or bool(commit and request.revision.startswith(commit))
     return request.version != component.version or not same

@@ -120,7 +120,7 @@ class Catalogue:
         """Keep a step. A program that two artifacts hold is one step; two different steps under one name are a bug."""
         known = self.steps.setdefault(step.name, step)
         if known.inputs != step.inputs:
-            raise ValueError(f"{step.name}: two artifacts ask for it with different inputs")
+            raise ValueError(f"{step.name}: two artifacts need it with different inputs")
 
     def _wrapper(self, name: str) -> go_build.Wrapper:
         """The wrapper module of this name."""

@@ -69,7 +69,7 @@ TRIMMED = (
     "var/cache",
     "var/lib/dpkg",
 )
-# The tables that both kube-proxy and Calico's own detection use on a Debian 13 host, whose kubelet asks for nft too.
+# The tables that both kube-proxy and Calico's own detection use on a Debian 13 host, whose kubelet uses nft too.
 DEFAULT_TABLES = "nft"
 TABLE_COMMANDS = (
     *(f"{family}{command}" for family in ("iptables", "ip6tables") for command in ("", "-save", "-restore")),

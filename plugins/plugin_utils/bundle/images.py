@@ -87,7 +87,7 @@ def contents(folder: Path) -> dict[str, str]:
 def copy_tree(source: Path, target: Path) -> None:
     """Copy a Go module's folder so that its copy is writable and its scripts can be run.
 
-    A module's archive keeps no modes. Scripts are told by their ``#!``; one that has none needs ``COPY --chmod``.
+    A module's archive keeps no modes. Scripts are recognised by their ``#!``; one that has none needs ``COPY --chmod``.
     """
     shutil.copytree(source, target, copy_function=shutil.copyfile)
     for path in [target, *target.rglob("*")]:

@@ -73,7 +73,7 @@ class Version(str):
 
 @dataclass(frozen=True)
 class Artifact:
-    """One entry of the manifest with versions filled in. ``provider``: the fields of the provider asked for."""
+    """One entry of the manifest with versions filled in. ``provider``: the fields of the requested provider."""
 
     name: str
     version: str
@@ -207,7 +207,7 @@ class _Reader:
         return value
 
     def _module(self, name: str, module: dict[str, Any]) -> GoModule:
-        """A wrapper module, checked against its go.mod and against the version that is asked for."""
+        """A wrapper module, checked against its go.mod and against the requested version."""
         where = f"go_modules.{name}"
         pin = str(module.get("pin"))
         go_mod = self.path.parent / "go" / name / "go.mod"

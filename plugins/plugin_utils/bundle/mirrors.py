@@ -1,9 +1,9 @@
 """Files from elsewhere: another machine's cache, as a folder or behind an HTTP server.
 
 A mirror is a folder or URL below which a file lies as ``ab/abcd…``, like ``store/sha256`` of the cache. It need not be
-trusted: it is asked for files of known sha256, what comes is hashed, and what is something else is not taken.
+trusted: it serves files of known sha256, what comes is hashed, and what is something else is not taken.
 
-A shared cache is such a cache as a whole. It is asked what some inputs gave there, and must be trusted for that: images
+A shared cache is such a cache as a whole. It serves what some inputs gave there, and must be trusted for that: images
 and package sets are not the same bytes on every machine, so nothing else says what should come.
 """
 
@@ -27,7 +27,7 @@ TIMEOUT = 60.0
 def fetch(mirrors: Sequence[str], sha256: str, target: Path, say: Say) -> Path | None:
     """The file of that hash at ``target``, from the first mirror that has it whole; None when none has.
 
-    A mirror that does not answer, or answers with other bytes, is told and passed over.
+    A mirror that does not answer, or answers with other bytes, is reported and passed over.
     """
     for mirror in mirrors:
         if not _copy(mirror, f"{sha256[:2]}/{sha256}", target, say):
@@ -72,7 +72,7 @@ def _copy_sparse(source: IO[bytes], target: IO[bytes]) -> None:
 
 
 def _copy(place: str, path: str, target: Path, say: Say) -> bool:
-    """Copy a file below a folder or URL; False when it is not there, or when nobody answers, which is told."""
+    """Copy a file below a folder or URL; False when it is not there, or when nothing answers, which is reported."""
     source = f"{place.rstrip('/')}/{path}"
     try:
         if source.startswith(("http://", "https://")):

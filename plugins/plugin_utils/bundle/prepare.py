@@ -35,10 +35,10 @@ CONTROLLER = "controller"  # the group of artifacts that this machine needs
 
 @dataclass(frozen=True)
 class Settings:
-    """What to prepare. groups: whose artifacts. verify: hash every file. rebuild: steps to make anew regardless.
+    """What to prepare. groups: whose artifacts. verify: hash every file. rebuild: steps to rebuild regardless.
 
-    mirrors: folders and URLs that are asked for programs before they are built. caches: other machines' caches, which
-    are trusted and asked for everything.
+    mirrors: folders and URLs that are searched for binaries before they are built. caches: other machines' caches,
+    which are trusted and searched for everything.
     """
 
     manifest: Path
@@ -116,7 +116,7 @@ def _refuse_unpinned(listed: manifest.Manifest, wanted: Sequence[manifest.Artifa
 
 
 def explain(error: Exception, said: Sequence[str]) -> str:
-    """The text of a failure. said: progress lines so far; the last one tells what was being made."""
+    """The text of a failure. said: progress lines so far; the last one names what was being built."""
     if not said:
         return str(error)
     return f"{said[-1]}:\n{error}\nFinished files are kept: the next run goes on from here."

@@ -65,8 +65,8 @@ class Engine:
     ) -> None:
         """verify: read and hash every wanted file. rebuild: names of steps to run though nothing has changed.
 
-        mirrors: folders and URLs that are asked for a file of known hash before it is built. caches: trusted ones that
-        are asked for what the same inputs gave there.
+        mirrors: folders and URLs that are searched for a file of known hash before it is built. caches: trusted ones
+        that are searched for what the same inputs gave there.
         """
         self.caches = caches
         self.mirrors = mirrors

@@ -1,6 +1,6 @@
 """Addresses and networks of the inventory: parsed strictly, refused where they cannot work.
 
-Text that Python would accept but that means something else to somebody (host bits, netmasks, zones) is refused. Another
+Text that Python would accept but that means something else elsewhere (host bits, netmasks, zones) is refused. Another
 spelling of an IPv6 address is as good as the canonical one: what comes back is compared by value.
 """
 

@@ -81,7 +81,7 @@ def read(
             values = {key: _resolved(scoped, defaults[key]) for key in shared}
             # A default that needs a host cannot be resolved without any, and that there is none is a finding already.
             settings[name] |= {key: value for key, value in values.items() if not isinstance(value, Unresolved)}
-    # The first host's settings stand for all; what others have beside or instead of them is told apart.
+    # The first host's settings stand for all; what others have beside or instead of them is reported apart.
     first, *others = [name for name in settings if name != LOCALHOST] or [LOCALHOST]
     common = next(iter(settings.values())) | settings[first]
     differing = {

@@ -26,7 +26,7 @@ CERTIFICATE_END = "twinstack:certificate:end_seconds"
 
 
 def _certificates(ends: Mapping[str, str]) -> list[Object]:
-    """Ends of the control planes' certificates as series, because nothing in a cluster tells those of etcd.
+    """Ends of the control planes' certificates as series, because nothing in a cluster exposes those of etcd.
 
     ends: RFC 3339 times by name. They are as of the last run; the next one reads them again.
     """
@@ -41,7 +41,7 @@ def _certificates(ends: Mapping[str, str]) -> list[Object]:
 
 
 def prometheus_rules(certificates: Mapping[str, str]) -> Object:
-    """rules.yml: sums that pages ask for, and what is wrong with a dual-stack mesh. certificates: see _certificates."""
+    """rules.yml: sums that pages query, and what is wrong with a dual-stack mesh. certificates: see _certificates."""
     by = "source_workload, destination_service_name, destination_service_namespace, response_code, ip_family"
     recorded = [
         {
@@ -54,7 +54,7 @@ def prometheus_rules(certificates: Mapping[str, str]) -> Object:
             "alert": "ConfigurationRejected",
             "expr": REJECTED,
             "labels": {"severity": "critical"},
-            "annotations": {"summary": "a proxy refused what istiod sent: istioctl proxy-status names it"},
+            "annotations": {"summary": "a proxy rejected configuration (xDS NACK): istioctl proxy-status names it"},
         },
         {
             "alert": "FamilyLostOnNode",
@@ -99,7 +99,7 @@ def prometheus_rules(certificates: Mapping[str, str]) -> Object:
             "(rate(istio_requests_total[30m]) > 0)) == 1",
             "for": "30m",
             "labels": {"severity": "warning"},
-            "annotations": {"summary": "{{ $labels.destination_service_name }} is asked in one IP family only"},
+            "annotations": {"summary": "{{ $labels.destination_service_name }} gets requests in one IP family only"},
         },
         {
             "alert": "MeshRootCertificateExpires",
@@ -120,7 +120,7 @@ def prometheus_rules(certificates: Mapping[str, str]) -> Object:
             "(rate(apiserver_client_certificate_expiration_seconds_bucket[1h]))) < 7 * 86400",
             "for": "1h",
             "labels": {"severity": "warning"},
-            "annotations": {"summary": "somebody asks the API server with a certificate for less than 7 days"},
+            "annotations": {"summary": "a client of the API server has a certificate for less than 7 days"},
         },
         {
             "alert": "TargetDown",

@@ -121,9 +121,9 @@ def calico_api_endpoint(cluster: Cluster) -> dict[str, Any]:
 
 
 def _calico_node(workload: Mapping[str, Any], environment: Mapping[str, str | None]) -> dict[str, Any]:
-    """Upstream's calico-node with these variables set (text) or removed (None), and asked for its health by HTTP.
+    """Upstream's calico-node with these variables set (text) or removed (None), and probed over HTTP.
 
-    Upstream's probes start a program of 100 MB in the container twice in ten seconds, which asks that same page: on a
+    Upstream's probes start a program of 100 MB in the container twice in ten seconds, which reads that same page: on a
     small host an eighth of its processor. Raises ValueError when a probe that must be changed is not there.
     """
     pod = workload["spec"]["template"]["spec"]

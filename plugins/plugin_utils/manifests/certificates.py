@@ -36,7 +36,7 @@ class Pair:
 def ensure_authority(folder: Path, name: str, now: datetime, write: bool = True) -> tuple[Pair | None, bool]:
     """The authority in a folder (ca.crt, ca.key), made when there is none or it ends soon; whether that is a change.
 
-    write: False only tells (check mode); then there is no authority to return when it is to be made.
+    write: False only reports (check mode); then there is no authority to return when it is to be made.
     """
     paths = folder / f"{AUTHORITY}.crt", folder / f"{AUTHORITY}.key"
     found = _read(*paths)
@@ -60,7 +60,7 @@ def ensure_certificate(
     authority: Pair | None, folder: Path, name: str, hosts: Sequence[str], now: datetime, write: bool = True
 ) -> bool:
     """NAME.crt and NAME.key in a folder: for exactly these hosts (names and addresses), by this authority, not ending
-    soon. Returns whether that is a change; write: False only tells. Raises ValueError for the authority's own name."""
+    soon. Returns whether that is a change; write: False = check only. Raises ValueError for the authority's name."""
     if name == AUTHORITY:
         raise ValueError(f"{name}: found the name of the authority's own files; expected another one")
     paths = folder / f"{name}.crt", folder / f"{name}.key"
@@ -98,7 +98,7 @@ def forget(
 ) -> list[str]:
     """Remove certificates that the authority signed and nobody wants any more, with their keys; their names.
 
-    keep: names that are wanted; named: files that somebody names. What another authority signed is somebody else's.
+    keep: names that are wanted; named: files that tenants name. What another authority signed is not ours.
     """
     used = {path.expanduser().resolve() for path in named}
     gone = []
@@ -118,7 +118,7 @@ def forget(
 def problems(certificate: bytes, key: bytes, hosts: Sequence[str], now: datetime) -> list[tuple[str, str, str]]:
     """What is wrong with a user's certificate and key: (``cert`` or ``key``, what was found, what was expected).
 
-    hosts: names that it must be good for; ``*`` asks for none.
+    hosts: names that it must be good for; ``*`` requires none.
     """
     found: list[tuple[str, str, str]] = []
     try:

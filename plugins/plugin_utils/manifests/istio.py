@@ -14,12 +14,12 @@ from ansible_collections.twinstack.core.plugins.module_utils.contract import COL
 
 HOST = "kubernetes.io/hostname"
 # The configuration that Calico's calico-node writes; istio-cni adds itself to it, and again whenever calico-node has
-# written it anew (istio: cni/pkg/install/install.go).
+# rewritten it (istio: cni/pkg/install/install.go).
 CALICO_CONFLIST = "10-calico.conflist"
 # Without these two, istiod configures filters that only Istio's own Envoy has (istio: pilot/pkg/features).
 PLAIN_ENVOY_SWITCHES = {"PILOT_ENABLE_METADATA_EXCHANGE": "false", "PILOT_ENABLE_ALPN_FILTER": "false"}
 TRACING_PROVIDER = "jaeger"
-METRICS_PROVIDER = "prometheus"  # one of those that Istio knows without being told
+METRICS_PROVIDER = "prometheus"  # one of Istio's built-in providers
 STATS_LOGGER = "type.googleapis.com/envoy.extensions.access_loggers.stats.v3.Config"
 HTTP_MANAGER = "envoy.filters.network.http_connection_manager"
 HTTP_MANAGER_TYPE = (
@@ -144,13 +144,13 @@ def shared_operator(mesh: Mesh) -> Object:
         "cni": {
             "cniConfFileName": CALICO_CONFLIST,
             # A file of its own is for ambient mode only. In any other istio-cni adds itself to Calico's file all the
-            # same and, told to own one, removes Calico's whole file when it goes (istio: cni/pkg/install/install.go).
+            # same and, set to own one, removes Calico's whole file when it goes (istio: cni/pkg/install/install.go).
             "istioOwnedCNIConfig": False,
             "useAppArmorAnnotation": False,
             "resources": dict(mesh.resources["cni"]),
         },
     }
-    # By default it is asked every 10 s, and what waits for it waits as long after it has started.
+    # By default it is probed every 10 s, and what waits for it waits as long after it has started.
     patch = {"path": "spec.template.spec.containers.[name:install-cni].readinessProbe.periodSeconds", "value": 2}
     overlay = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "istio-cni-node", "patches": [patch]}
     components = {"base": {"enabled": True}, "cni": {"enabled": True, "k8s": {"overlays": [overlay]}}}
@@ -237,7 +237,7 @@ def mesh_objects(mesh: Mesh) -> list[Object]:
 
 
 def _telemetry(mesh: Mesh, revision: Revision) -> Object:
-    """How often a revision's proxies trace; and that Istio's own filter, where there is one, tells the family."""
+    """How often a revision's proxies trace; and that Istio's own filter, where there is one, labels the family."""
     tracing = {"providers": [{"name": TRACING_PROVIDER}], "randomSamplingPercentage": round(mesh.sampling, 2)}
     spec: dict[str, Any] = {"tracing": [tracing]}
     if not revision.build.plain_envoy:
@@ -253,11 +253,11 @@ def _root_object(api_version: str, kind: str, name: str, spec: Mapping[str, Any]
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": dict(spec)}
 
 
-# Which address the client dialled tells its family. Bounded to two values in the proxy already.
+# The address that the client dialled shows its family. Bounded to two values in the proxy already.
 FAMILY_EXPRESSION = "destination.address.startsWith('[') ? 'IPv6' : 'IPv4'"
 IP_FAMILY = f"%CEL({FAMILY_EXPRESSION})%"
 UNKNOWN = "unknown"
-# Who calls, told by the caller's proxy to the called one, which takes it out of the request again: a header for each of
+# Who calls, sent by the caller's proxy to the called one, which takes it out of the request again: a header for each of
 # OWN_NAMES, because Envoy's CEL joins no texts. They go to the cluster's own Services only.
 PEER_HEADER = "x-twinstack-source-"
 PEER_METADATA = "twinstack.source"
@@ -357,7 +357,7 @@ def _header(name: str) -> str:
 
 
 def _tell_peer(domain: str) -> Object:
-    """A filter that tells Services of the cluster who calls. What the program itself put there goes in any case.
+    """A filter that sends Services of the cluster who calls. What the program itself put there goes in any case.
 
     A header whose value is empty, as it is for hosts outside the cluster, is not added.
     """

@@ -1,6 +1,6 @@
 """What the objects of Prometheus, Jaeger and Kiali are made of, all of them reachable in both families.
 
-Their Services ask for both families; the programs are Go and listen on both with one wildcard socket.
+Their Services request both families; the programs are Go and listen on both with one wildcard socket.
 """
 
 from __future__ import annotations

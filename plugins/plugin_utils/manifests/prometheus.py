@@ -1,4 +1,4 @@
-"""Prometheus as Kubernetes objects, and what tells it of IPVS' table. Pure."""
+"""Prometheus as Kubernetes objects, and the exporter of IPVS' table. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COMPONENT = COMPONENTS["prometheus"]
 
 
 def ipvs_servers(settings: Mapping[str, Any]) -> list[Object]:
-    """What tells of IPVS virtual servers without real servers, on every worker.
+    """The exporter of IPVS virtual servers without real servers, on every worker.
 
     settings: ipvs_program (its text), ipvs_image (with a Python), ipvs_port (of every worker, in both families).
     Control planes have the same table by the same kube-proxy, and not the image.

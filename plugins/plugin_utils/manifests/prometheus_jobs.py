@@ -1,4 +1,4 @@
-"""What Prometheus scrapes: prometheus.yml, a job for each kind of target, and what is kept of what they tell."""
+"""What Prometheus scrapes: prometheus.yml, a job for each kind of target, and which of their series are kept."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _node_families(nodes: Sequence[Mapping[str, str]]) -> Object:
 def _service_families(services: Mapping[str, int], domain: str) -> Object:
     """A job that scrapes Services by both of their addresses: whether a family of a Service is lost.
 
-    services: port by ``name.namespace``. DNS tells the addresses, a family at a time, and kube-proxy leads there.
+    services: port by ``name.namespace``. DNS gives the addresses, a family at a time, and kube-proxy leads there.
     """
     records = {"IPv4": "A", "IPv6": "AAAA"}
     return {
@@ -209,7 +209,7 @@ def prometheus_config(settings: Mapping[str, Any]) -> Object:
             proxies,
             _pods(ISTIOD_JOB, ("app", "istiod"), "15014"),
             _pods(ISTIO_CNI_JOB, ("k8s_app", "istio-cni-node"), "15014"),
-            # Long pages, which cost whoever tells them more than they change.
+            # Long pages, which cost their exporters more than they change.
             *(
                 job | {"scrape_interval": settings["cluster_interval"]}
                 for job in (

@@ -1,4 +1,4 @@
-"""What tenants run: their services in every version, quota, limits, and what their proxies are told. Pure."""
+"""What tenants run: their services in every version, quota, limits, and the scope of their proxies. Pure."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def objects(item: Mapping[str, Any], primary_family: str, image: str, resources:
     yield _object("v1", "LimitRange", space, "tenant", {"limits": [limit]})
     reaches = [str(name) for name in item.get("reaches", [])]
     shown = [".", ISTIO_SYSTEM, OBSERVABILITY, *reaches]
-    # Without it every proxy is told of every Service of the cluster, other tenants' included.
+    # Without it every proxy gets every Service of the cluster, other tenants' included.
     egress = [{"hosts": [f"{name}/*" for name in shown]}]
     yield _object("networking.istio.io/v1", "Sidecar", space, "default", {"egress": egress})
     if reaches:
@@ -172,7 +172,7 @@ def _deployment(space: str, one: Workload, version: str, image: str, resources: 
 
 
 def canaries(tenants: Sequence[Mapping[str, Any]]) -> list[Object]:
-    """Releases, one for each route, and one for each other service, so that versions are told apart."""
+    """Releases, one for each route, and one for each other service, so that versions are distinct."""
     found = []
     for item in tenants:
         versions = {one.name: list(one.versions) for one in workloads(item)}

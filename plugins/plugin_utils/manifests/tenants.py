@@ -24,7 +24,7 @@ HTTP, HTTPS = (80, 8080), (443, 8443)
 ANYWHERE = ("0.0.0.0/0", "::/0")
 REPLICAS = 2  # of a gateway, unless its tenant says otherwise
 # A gateway that is to go serves on until no host sends it new connections any more, then drains (5 s, Istio's own
-# terminationDrainDuration). Without this pause a switch of revisions cost 13 of 4039 requests.
+# terminationDrainDuration). Without this pause a revision migration cost 13 of 4039 requests.
 LINGER_SECONDS = 10
 GRACE_SECONDS = 30
 
@@ -35,7 +35,7 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True)
 class External:
-    """A host outside the mesh. addresses: literal ones, empty = asked by DNS. ports: numbers by protocol name."""
+    """A host outside the mesh. addresses: literal ones, empty = resolved by DNS. ports: numbers by protocol name."""
 
     name: str
     hosts: tuple[str, ...]
@@ -223,7 +223,7 @@ def _deployment(tenant: Tenant, labels: Object, resources: Mapping[str, Any]) ->
         # Without a tag the API server would make the policy Always, which fails where images are sent.
         "imagePullPolicy": "IfNotPresent",
         "resources": dict(resources),
-        # As Istio's sidecars have one and its gateways have none: these are asked every 15 s only, the first time
+        # As Istio's sidecars have one and its gateways have none: these are probed every 15 s only, the first time
         # before they can be ready.
         "startupProbe": {
             "httpGet": {"path": "/healthz/ready", "port": 15021},
@@ -312,7 +312,7 @@ def _blocks(addresses: Sequence[str]) -> list[str]:
 
 
 def _needs_names(external: External) -> bool:
-    """Whether only the name that a client asks for tells hosts apart: by address, Istio takes the first one for all."""
+    """Whether only the name in a client's request tells hosts apart: by address, Istio takes the first one for all."""
     return (
         len(external.hosts) > 1
         and bool(external.addresses)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding
 from ansible_collections.twinstack.core.plugins.plugin_utils.preflight import (
-    leftovers,
+    existing,
     network,
     peers,
     resources,
@@ -16,16 +16,16 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.preflight import (
 from ansible_collections.twinstack.core.plugins.plugin_utils.preflight.model import Host, Settings
 
 HOST_CHECKS = (
-    leftovers.check_own_record,
-    leftovers.check_cluster,
+    existing.check_own_record,
+    existing.check_cluster,
     system.check_system,
     system.check_cgroups,
     system.check_kernel,
     resources.check_size,
     resources.check_swap,
     resources.check_ports,
-    leftovers.check_stale,
-    leftovers.check_firewall,
+    existing.check_stale,
+    existing.check_firewall,
     network.check_addresses,
     network.check_pod_mtu,
     network.check_router_advertisements,

@@ -38,7 +38,7 @@ def check_size(host: Host, settings: Settings) -> Iterator[Finding]:
     if probe["memory"]["total_mb"] < settings.min_memory_mb:
         expected = f"at least {settings.min_memory_mb} MiB (preflight_min_memory_mb)"
         yield Finding(host.name, "memory", f"{probe['memory']['total_mb']} MiB", expected)
-    # What a finished install has taken is not asked for again.
+    # What a finished install has taken is not required again.
     if probe["disk_free_gb"] < settings.min_disk_gb and not host.ours:
         expected = f"at least {settings.min_disk_gb:g} GiB (preflight_min_disk_gb)"
         yield Finding(host.name, "disk free in /var", f"{probe['disk_free_gb']:g} GiB", expected)

@@ -78,7 +78,7 @@ def check_cgroups(host: Host, settings: Settings) -> Iterator[Finding]:
 
 
 def wanted_features(settings: Settings) -> list[str]:
-    """Kernel features that the settings ask for."""
+    """Kernel features that the settings need."""
     wanted = [*BASE_FEATURES, *PROXY_FEATURES.get(settings.proxy_mode, ())]
     return [*wanted, *(["vxlan"] if settings.encapsulation != "None" else [])]
 

@@ -41,7 +41,7 @@ Object = dict[str, Any]
 
 
 def base(revision: str, image: str) -> list[Object]:
-    """Namespace, a pod in the mesh, and a Sidecar that tells its proxy of nothing but this namespace."""
+    """Namespace, a pod in the mesh, and a Sidecar that limits its proxy to this namespace."""
     labels = {"istio.io/rev": revision, "pod-security.kubernetes.io/enforce": "baseline"}
     container = {
         "name": POD,

@@ -83,7 +83,7 @@ def summary(report: Mapping[str, Any]) -> str:
     for probe in report["probes"]:
         if not probe["ok"]:
             lines.append(f"FAILED {probe['id']}: {probe['detail']}. Try: {probe['next']}")
-    lines += [again(report)] if again(report) else []
+    lines += [still_holds(report)] if still_holds(report) else []
     lines += [f"not probed: {item['group']}: {item['reason']}" for item in report["skipped"]]
     return "\n".join(lines)
 
@@ -92,13 +92,13 @@ def _wrong_steps(report: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], Map
     return [(result, step) for result in report.get("scenarios", []) for step in result["steps"] if not step["ok"]]
 
 
-def again(report: Mapping[str, Any]) -> str:
-    """That a proof still stands, in words; empty for one that is new."""
-    seen = report.get("again")
-    if not seen:
+def still_holds(report: Mapping[str, Any]) -> str:
+    """That the last verification still holds, in words; empty for a new one."""
+    check = report.get("again")
+    if not check:
         return ""
-    counts = " and ".join(f"{count} {family}" for family, count in seen["ways"].items())
-    return f"proven {report['started']}; seen {seen['seen']}: nothing has changed since, {counts} ways work"
+    counts = " and ".join(f"{count} {family}" for family, count in check["ways"].items())
+    return f"verified {report['started']}; checked {check['seen']}: unchanged since, {counts} endpoints reachable"
 
 
 def junit(report: Mapping[str, Any]) -> bytes:
@@ -296,7 +296,7 @@ def page(report: Mapping[str, Any]) -> str:
         "<meta name=viewport content='width=device-width'>",
         f"<style>{STYLE}</style><h1>{escape(report['cluster'])}</h1>",
         f'<p class="verdict {"ok" if report["ok"] else "bad"}">{verdict}</p>',
-        f"<p>{escape(again(report))}</p>" if again(report) else "",
+        f"<p>{escape(still_holds(report))}</p>" if still_holds(report) else "",
         f"<p class=dim>{escape(report['started'])}, {report['seconds']:.0f} s<br>{escape(versions)}<br>",
         f"{escape(settings)}</p>",
     ]

@@ -67,7 +67,7 @@ def _arrows(step: Json, y: int, place: Mapping[str, int]) -> str:
     answered = ", ".join(str(hop["who"]) for hop in step.get("hops", []))
     if not answered or "%" in str(step["detail"]):  # of a share, every answer counts
         answered = str(step["detail"]).partition(";")[0][:80]  # all of it stands under the picture
-    if len(names) == 1:  # no arrow tells what was asked
+    if len(names) == 1:  # no arrow shows the request
         asked = str(step["title"]).partition(" with ")[0]
         answered = f"{asked.partition(' → ')[2] or asked}: {answered}"
     mark = "✓" if step["ok"] else "✗"

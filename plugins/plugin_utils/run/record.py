@@ -113,7 +113,7 @@ class RunRecord:
         return self.phases[-1]
 
     def task_begins(self, uuid: str, name: str, action: str, path: str, role: str, now: float) -> Task:
-        """A task starts; with a strategy that lets hosts go ahead it may be told so once per host."""
+        """A task starts; with a strategy that lets hosts go ahead it may be called once per host."""
         if uuid in self._tasks:
             return self._tasks[uuid]
         task = Task(uuid, name, action, path, now)

@@ -65,7 +65,7 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing: it is asked all the time."""
 
     def do_GET(self) -> None:
-        """Read the table anew."""
+        """Read the table again."""
         try:
             with open(TABLE, encoding="ascii") as stream:
                 status, text = 200, page(parse(stream))

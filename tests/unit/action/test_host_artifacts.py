@@ -84,7 +84,7 @@ def test_what_arrives_damaged_is_not_used(tmp_path: Path, send: Callable[..., Ru
 
 
 class Containerd:
-    """What module images asks and starts: images by digest, an import that ends at once or never."""
+    """What module images reads and starts: images by digest, an import that ends at once or never."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         self.have: dict[str, str] = {}
@@ -100,7 +100,7 @@ class Containerd:
         monkeypatch.setattr(image_store, "ARCHIVE_FOLDER", str(folder / "archives"))
 
     def present(self, asked: dict[str, str]) -> dict[str, str]:
-        """Those of the images asked for that are there with that digest."""
+        """Those of the requested images that are there with that digest."""
         return {name: digest for name, digest in asked.items() if self.have.get(name) == digest}
 
     def start(self, path: str, group: str, files: dict[str, list[int]]) -> None:
@@ -221,7 +221,7 @@ def test_an_import_goes_in_line_behind_that_of_another_group(
     assert (containerd.imported, containerd.emptied) == ([b"layers"], 0)
 
 
-def test_waiting_tells_a_failed_and_an_endless_import(
+def test_waiting_reports_a_failed_and_an_endless_import(
     containerd: Containerd, capsys: pytest.CaptureFixture[str]
 ) -> None:
     containerd.states = {image_store.unit("worker"): "exit-code"}
@@ -235,7 +235,7 @@ def test_waiting_tells_a_failed_and_an_endless_import(
 
 
 @pytest.mark.parametrize(("digest", "asked"), [("sha256:1", False), ("sha256:2", True)])
-def test_what_this_run_has_seen_is_not_asked_for_again(
+def test_what_this_run_has_read_is_not_read_again(
     tmp_path: Path, playbook: Callable[..., Run], digest: str, asked: bool
 ) -> None:
     (tmp_path / "images.tar").touch()

@@ -23,7 +23,7 @@ def test_every_component_has_objects_and_the_first_one_the_namespace(name: str) 
     assert [item["kind"] for item in made].count("Namespace") == (1 if name == "prometheus" else 0)
 
 
-def test_a_wrong_name_and_a_missing_setting_are_told() -> None:
+def test_a_wrong_name_and_a_missing_setting_are_reported() -> None:
     with pytest.raises(AnsibleFilterError, match="found grafana, expected one of prometheus, jaeger, kiali"):
         filters.observability_objects(SETTINGS, "grafana")
     with pytest.raises(AnsibleFilterError, match="settings: found no 'image', expected it"):

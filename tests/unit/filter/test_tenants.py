@@ -1,4 +1,4 @@
-"""Filters over tenants, as roles ask them."""
+"""Filters over tenants, as roles use them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_secrets_are_the_users_files_or_those_that_were_made(monkeypatch: pytest
     ]
 
 
-def test_every_gateway_is_asked_over_both_families_by_a_name_that_it_serves() -> None:
+def test_every_gateway_gets_requests_over_both_families_by_a_name_that_it_serves() -> None:
     several = FOO | {"name": "several", "hosts": ["*.shop.example", "www.shop.example"]}
     wild = FOO | {"name": "wild", "http_port": 30085, "hosts": ["*.shop.example"]}
     node = {"ipv4": "192.168.1.11", "ipv6": "fd00::11"}

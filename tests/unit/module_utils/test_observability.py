@@ -19,6 +19,6 @@ def test_the_bundle_has_its_image_and_a_role_the_variable_of_its_folder(componen
 
 
 def test_a_port_of_a_service_is_its_name_and_number() -> None:
-    """What asks a component takes both apart."""
+    """Clients of a component use both separately."""
     places = [tuple(place) for component in COMPONENTS.values() for place in component.services.values()]
     assert places == [("prometheus", 9090), ("jaeger-collector", 4317), ("jaeger-query", 16686), ("kiali", 20001)]

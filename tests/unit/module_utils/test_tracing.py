@@ -1,4 +1,4 @@
-"""Traces: whose they are, and how they are asked for."""
+"""Traces: their ids, and the headers that carry them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def test_every_run_family_and_source_has_a_trace_of_its_own() -> None:
     assert all(re.fullmatch("[0-9a-f]{32}", trace) for trace in found)
 
 
-def test_headers_ask_for_the_trace_that_is_looked_for() -> None:
+def test_headers_carry_the_trace_that_is_looked_for() -> None:
     trace = trace_id("a", "IPv6", "cp1")
     parent, client = trace_headers("a", "IPv6", "cp1")
     assert re.fullmatch(rf"traceparent: 00-{trace}-[0-9a-f]{{16}}-01", parent)

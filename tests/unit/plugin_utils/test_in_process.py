@@ -31,7 +31,7 @@ def test_what_the_code_gets_can_be_written_as_yaml() -> None:
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_an_end_tells_the_result_and_the_warnings(fails: bool) -> None:
+def test_an_end_returns_the_result_and_the_warnings(fails: bool) -> None:
     module = InProcess({}, check_mode=True)
     module.warn("look")
     with pytest.raises(EndedError) as ended:

@@ -1,4 +1,4 @@
-"""The small program that tells Prometheus of IPVS virtual servers without real servers."""
+"""The exporter of IPVS virtual servers without real servers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def loaded() -> ModuleType:
     return module
 
 
-def test_virtual_servers_without_real_servers_are_told_by_family(program: ModuleType) -> None:
+def test_virtual_servers_without_real_servers_are_reported_by_family(program: ModuleType) -> None:
     table = program.parse(TABLE.splitlines())
     assert table == {
         ("TCP", "10.96.0.1", 443): 1,

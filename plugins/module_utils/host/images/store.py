@@ -32,7 +32,7 @@ def filters(images: Mapping[str, str]) -> list[str]:
 def present(images: Mapping[str, str], ctr: str = CTR) -> dict[str, str]:
     """Those of these images (digest by name) that kubelet can use; none when containerd is not there (a fresh host).
 
-    Names alone are asked for: for a table with digests ctr reads the content of every image, which takes seconds on a
+    Names alone are listed: for a table with digests ctr reads the content of every image, which takes seconds on a
     busy host.
     """
     if not images or not os.path.exists(ctr) or not os.path.exists("/run/containerd/containerd.sock"):
@@ -66,7 +66,7 @@ def unit_states(names: str = UNITS) -> dict[str, str]:
 
 
 def parse_states(text: str) -> dict[str, str]:
-    """``running`` or how it ended (``success``, ``exit-code`` ...) of each unit that ``systemctl show`` tells of."""
+    """``running`` or how it ended (``success``, ``exit-code`` ...) of each unit that ``systemctl show`` reports."""
     states = {}
     for block in text.split("\n\n"):
         values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)

@@ -287,7 +287,7 @@ class Exchange:
         return result
 
     def _say_goodbye(self) -> None:
-        """Tell every peer a few times that we are finished, and answer for as long as that takes."""
+        """Notify every peer a few times that we are finished, and answer for as long as that takes."""
         for _ in range(GOODBYES):
             for pair in self.pairs:
                 self._send(pair, "ping")

@@ -160,7 +160,7 @@ def program(process: str) -> str:
 
 
 def open_ports(api_port: int) -> list[dict[str, Any]]:
-    """Watched ports that somebody listens on: protocol, port, family and program ("" for the kernel itself)."""
+    """Watched ports that are listened on: protocol, port, family and program ("" for the kernel itself)."""
     sockets = []
     for protocol, ports in (PORTS | {"tcp": (*PORTS["tcp"], api_port)}).items():
         for family in FAMILIES:
@@ -208,7 +208,7 @@ def summarise_save(tool: str, text: str) -> list[dict[str, Any]]:
 def summarise_nft(text: str, skipped: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Per table of ``nft -j list ruleset``: number of foreign rules and base chains whose policy drops.
 
-    skipped: tables (``family name``) that somebody else looks at.
+    skipped: tables (``family name``) that are looked at elsewhere.
     """
     try:
         items = json.loads(text or "{}").get("nftables", [])
@@ -233,7 +233,7 @@ def summarise_nft(text: str, skipped: Sequence[str] = ()) -> list[dict[str, Any]
 def firewall(kernel_has: Callable[[str], bool]) -> list[dict[str, Any]]:
     """Tables with foreign rules or dropping policies in both families, from nft and from legacy iptables.
 
-    kernel_has tells whether a module is loaded or built in: asking ``nft`` would load nf_tables otherwise, and
+    kernel_has says whether a module is loaded or built in: running ``nft`` would load nf_tables otherwise, and
     without it there can be no rule anyway. Legacy tools read /proc and load nothing.
     """
     tables: list[dict[str, Any]] = []

@@ -124,7 +124,7 @@ def normalised_save(tool: str, text: str) -> dict[str, str]:
 def normalised_nft(text: str) -> dict[str, str]:
     """Rules, sets and chains of ``nft -j list ruleset`` without handles and counters.
 
-    Base chains that accept and tables without anything in them are left out: asking ``iptables-nft`` creates them.
+    Base chains that accept and tables without anything in them are left out: ``iptables-nft`` creates them.
     """
 
     def plain(value: Any) -> Any:

@@ -47,7 +47,7 @@ class UnitSpec:
 
 @dataclass
 class DesiredState:
-    """Everything that one call asks of a host. cluster: when not empty, whose host the record says that it is."""
+    """The desired state of a host in one call. cluster: when not empty, whose host the record says that it is."""
 
     packages: list[dict[str, str]] = field(default_factory=list)
     package_archive: str = ""

@@ -49,7 +49,7 @@ def install_packages(archive: str, missing: Sequence[dict[str, str]], record: di
         if len(paths) != len(wanted):
             raise HostStateError(f"{archive}: found {len(paths)} of {len(wanted)} wanted packages; rebuild the bundle")
         # Packages' scripts have systemd reload all units, each time most of a second, and start services. None of
-        # ours is needed here: what systemd has not loaded it reads when it is asked for.
+        # ours is needed here: what systemd has not loaded it reads when it is needed.
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C", "SYSTEMD_OFFLINE": "1"}
         deadline = time.monotonic() + LOCK_SECONDS
         while True:

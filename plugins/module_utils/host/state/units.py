@@ -58,7 +58,7 @@ def unit_steps(units: Sequence[UnitSpec], record: dict[str, Any], changed_paths:
         if known_otherwise:
             run(["systemctl", "daemon-reload"])
             known_otherwise = False
-        # What is loaded already would else be called disabled until somebody has systemd reload all units.
+        # What is loaded already would else be called disabled until systemd reloads all units.
         fresh = verb == "enable" and found.get(unit.name, {}).get("ActiveState") == "inactive"
         start_unit(unit, verb, record, *(["--no-reload"] if fresh else []))
 
@@ -92,7 +92,7 @@ def unit_steps(units: Sequence[UnitSpec], record: dict[str, Any], changed_paths:
                 )
             )
         elif not unit.must_run and active and stale and unit.watch:
-            # Somebody else (kubeadm) starts it; once it runs it must still follow its files.
+            # kubeadm starts it; once it runs it must still follow its files.
             steps.append(
                 Step(
                     "unit",

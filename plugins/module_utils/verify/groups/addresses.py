@@ -16,7 +16,7 @@ ID = "addresses"
 
 
 def plan(scope: Scope) -> Iterator[Probe]:
-    """What the API alone tells, so every probe has its outcome already."""
+    """What the API alone shows, so every probe has its outcome already."""
     for family in FAMILIES:
         for node in scope.cluster.nodes:
             found = node.addresses.get(family)

@@ -47,6 +47,6 @@ GROUP = Group(
     document=Document(
         source="a pod on every node",
         target="`kubernetes.default` in its one family; every control plane's node address in both",
-        passes="HTTP 200 from `/livez` with the pod's own token. The certificate is left to the next group",
+        passes="HTTP 200 from `/livez` with the pod's own token. The certificate is verified by the next group",
     ),
 )

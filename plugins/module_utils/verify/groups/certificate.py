@@ -1,7 +1,7 @@
 """The API server's certificate is valid for every address of every control plane, and for every promised name.
 
 Addresses are tried from every host; names, which need no route of their own, on the control plane itself by connecting
-to its address of the family and asking for the name.
+to its address of the family and requesting the name.
 """
 
 from __future__ import annotations

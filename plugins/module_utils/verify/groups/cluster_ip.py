@@ -55,13 +55,13 @@ def plan(scope: Scope) -> Iterator[Probe]:
 
 
 def _given(service: Service, family: str, wanted: bool) -> Known:
-    """Whether a Service has an address of a family just when it asked for one."""
+    """Whether a Service has an address of a family exactly when it requests one."""
     address = service.addresses.get(family)
     if service.problem:
         return Known(not wanted, f"not created: {service.problem}")
     if wanted:
         return Known(bool(address), f"ClusterIP {address}" if address else f"found no {family} ClusterIP, expected one")
-    return Known(not address, f"found ClusterIP {address}, expected none" if address else "none, as asked for")
+    return Known(not address, f"found ClusterIP {address}, expected none" if address else "none, as requested")
 
 
 def next_command(probe: Probe, verdict: Verdict) -> str:
@@ -79,6 +79,6 @@ GROUP = Group(
     document=Document(
         source="the API; a pod and the host on every node",
         target="the four Services",
-        passes="a Service has addresses of exactly the families it asks for; one of its pods answers",
+        passes="a Service has addresses of exactly the families it requests; one of its pods answers",
     ),
 )

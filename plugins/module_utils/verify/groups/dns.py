@@ -1,4 +1,4 @@
-"""A and AAAA, asked over each family's transport. A probe's family is that of the transport, not of the record."""
+"""A and AAAA, queried over each family's transport. A probe's family is that of the transport, not of the record."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ ID = "egress"
 
 
 def plan(scope: Scope) -> Iterator[Probe | Skip]:
-    """Requests from a pod on every node to whoever tells the source address that it sees."""
+    """Requests from a pod on every node to servers that answer with the source address that they see."""
     outside = scope.outside if scope.outside and scope.outside.addresses else None
     if outside is None:
         yield Skip(ID, "to outside: no listener is given (option outside_addresses); probed to other hosts")

@@ -1,4 +1,4 @@
-"""So many requests of each family to a Service that nobody else asks; mesh-metrics looks for their number."""
+"""A number of requests of each family to a Service without other clients; mesh-metrics looks for their number."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ GROUP = Group(
     next_command=lambda probe, _: f"istioctl proxy-config clusters; {commands.redirection(probe.source)}",
     document=Document(
         source="a pod in the mesh on the first worker",
-        target="a Service that nobody else asks",
+        target="a Service without other clients",
         passes=f"HTTP 200, {COUNTED} times in each family",
     ),
 )

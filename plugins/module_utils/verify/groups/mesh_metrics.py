@@ -26,7 +26,7 @@ def plan(scope: Scope) -> Iterator[Probe]:
         for reporter in ("source", "destination"):
             wanted = {
                 f"{reporter}_workload_namespace": space,
-                # Both ends, or nobody told the called proxy who calls.
+                # Both ends, or the called proxy does not know its caller.
                 "source_canonical_revision": scope.run,
                 "destination_canonical_revision": scope.run,
                 "reporter": reporter,

@@ -19,7 +19,7 @@ SPANS = (f'"outbound|{SERVICE_PORT}|', f'"inbound|{POD_PORT}|')
 
 
 def plan(scope: Scope) -> Iterator[Probe]:
-    """The trace that mesh-mtls has asked for, from every worker."""
+    """The trace of mesh-mtls's requests, from every worker."""
     for family in FAMILIES:
         for node in scope.mesh_nodes():
             path = f"/api/traces/{trace_id(scope.run, family, node.name)}"

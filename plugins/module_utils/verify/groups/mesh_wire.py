@@ -15,7 +15,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify.requests imp
 from ansible_collections.twinstack.core.plugins.module_utils.verify.scope import Scope
 
 ID = "mesh-wire"
-# Who the called proxy is to its program (istio: pilot/pkg/networking/core/listener_address.go), as agnhost tells it.
+# Who the called proxy is to its program (istio: pilot/pkg/networking/core/listener_address.go), as agnhost reports it.
 PROXY_SOURCE = {"IPv4": "127.0.0.6:", "IPv6": "[::6]:"}
 
 

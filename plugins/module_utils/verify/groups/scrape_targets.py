@@ -1,4 +1,4 @@
-"""Everything that Prometheus looks at answers, in the family that it should be asked in."""
+"""Everything that Prometheus looks at answers, in the family that it should be scraped in."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _looked_at(labels: str) -> str:
 
 
 def _number_of_targets(scope: Scope, job: str) -> int:
-    """How many a job must have, by the nodes and by the pods behind Services; 0 where nothing tells."""
+    """How many a job must have, by the nodes and by the pods behind Services; 0 where that is unknown."""
     if job in NODE_JOBS:
         return len(scope.cluster.nodes)
     if job == API_SERVER_JOB:

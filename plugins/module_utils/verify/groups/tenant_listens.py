@@ -1,6 +1,6 @@
-"""A tenant's program listens in the family, told apart from a network that does not carry it.
+"""A tenant's program listens in the family, as distinct from a network that does not carry it.
 
-Requests through proxies do not tell: they travel in the first family of the called pod.
+Requests through proxies do not show it: they travel in the first family of the called pod.
 """
 
 from __future__ import annotations

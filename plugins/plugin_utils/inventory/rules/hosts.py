@@ -24,7 +24,7 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.model imp
     unresolved,
 )
 
-# RFC 1123 label, which Kubernetes asks of node names' parts, and a name made of such labels.
+# RFC 1123 label, which Kubernetes requires of node names' parts, and a name made of such labels.
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 

@@ -20,7 +20,7 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.manifests.calico im
 
 # kube-controller-manager numbers the parts of a pool with 16 bits (clusterSubnetMaxDiff of its node IPAM).
 NODE_MASK_BITS = 16
-# kube-apiserver takes Service networks of at most 20 bits: /12 and /108. At least 8 bits are asked here: kubeadm gives
+# kube-apiserver takes Service networks of at most 20 bits: /12 and /108. At least 8 bits are needed here: kubeadm gives
 # the tenth address to cluster DNS, and below 256 addresses Kubernetes keeps next to none apart for fixed ones.
 SERVICE_BITS = (8, 20)
 

@@ -1,4 +1,4 @@
-"""Variables that were renamed, by their old names: an inventory of an earlier release is told the new one."""
+"""Variables that were renamed, by their old names: messages for earlier inventories name the new ones."""
 
 from __future__ import annotations
 

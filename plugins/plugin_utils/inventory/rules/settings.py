@@ -100,7 +100,7 @@ def check_versions(
     pairs: tuple[versions.Pair, ...],
     mesh_pairs: tuple[versions.Pair, ...],
 ) -> Iterator[Finding]:
-    """Versions that somebody has tried together, and a proxy mode that this Kubernetes has."""
+    """Versions that are tested together, and a proxy mode that this Kubernetes has."""
     chosen = settings.get(versions.FIELD)
     if chosen is None:
         return

@@ -18,7 +18,7 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.model imp
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.role_options import Declared, is_shared
 
 COMMA_LISTS = ("scenarios_run",)  # for -e scenarios_run=S1,S5
-# How alike two names must be for one to be a slip of the other. The first is asked of what follows a role's prefix, the
+# How alike two names must be for one to be a slip of the other. The first is for what follows a role's prefix, the
 # second of whole names without such a prefix, which may be the user's own.
 ALIKE, ALMOST_EQUAL = 0.5, 0.9
 

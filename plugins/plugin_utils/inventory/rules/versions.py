@@ -1,4 +1,4 @@
-"""Versions of the components: their form, which go together, and what kube-proxy's mode asks of Kubernetes."""
+"""Versions of the components: their form, which go together, and what kube-proxy's mode needs of Kubernetes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ IPVS_REFUSED = (1, 40)
 
 @dataclass(frozen=True)
 class Pair:
-    """A component's version that somebody has tried with a version of Kubernetes.
+    """A component's version that is tested with a version of Kubernetes.
 
     version and kubernetes: ``1.37.2`` for exactly this one or ``1.37`` for its patch releases. tested_by: one of
     TESTERS. source: where that can be read.
@@ -135,7 +135,7 @@ def check_versions(versions: Mapping[str, Any], pairs: Iterable[Pair], where: st
 
 
 def check_istio(tag: str, kubernetes: str, pairs: Iterable[Pair], where: str, field: str) -> list[Finding]:
-    """Whether somebody has tried this build's version with this Kubernetes; a warning when its tag names none."""
+    """Whether this build's version is tested with this Kubernetes; a warning when its tag names none."""
     table = [pair for pair in pairs if pair.component == "istio"]
     expected = _either(pair.text() for pair in table)
     named = _TAG.match(tag)

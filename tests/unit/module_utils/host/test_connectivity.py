@@ -15,8 +15,8 @@ LOOPBACK = {"IPv4": "127.0.0.1", "IPv6": "::1"}
 NOBODY = {"IPv4": "240.0.0.1", "IPv6": "2001:db8::1"}
 
 
-def way(family: str, address: str, port: int = 0) -> dict[str, Any]:
-    """One way."""
+def endpoint(family: str, address: str, port: int = 0) -> dict[str, Any]:
+    """One endpoint."""
     return {"name": "x", "family": family, "address": address, "port": port}
 
 
@@ -31,20 +31,20 @@ def listener(request: pytest.FixtureRequest) -> Iterator[tuple[str, int]]:
         yield family, server.getsockname()[1]
 
 
-def test_only_what_does_not_connect_is_told(listener: tuple[str, int]) -> None:
+def test_only_what_does_not_connect_is_unreachable(listener: tuple[str, int]) -> None:
     family, port = listener
     with socket.socket(socket.AF_INET if family == "IPv4" else socket.AF_INET6, socket.SOCK_STREAM) as unused:
         unused.bind((LOOPBACK[family], 0))  # bound and not listening: refused
         closed = unused.getsockname()[1]
-        ways = [way(family, LOOPBACK[family], port), way(family, LOOPBACK[family], closed)]
-        assert connectivity.broken(ways, 1) == [ways[1]]
+        checked = [endpoint(family, LOOPBACK[family], port), endpoint(family, LOOPBACK[family], closed)]
+        assert connectivity.unreachable(checked, 1) == [checked[1]]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="raw sockets need root")
 @pytest.mark.parametrize("family", LOOPBACK)
-def test_only_who_does_not_answer_an_echo_request_is_told(family: str) -> None:
-    ways = [way(family, LOOPBACK[family]), way(family, NOBODY[family])]
-    assert connectivity.broken(ways, 0.3) == [ways[1]]
+def test_only_who_does_not_answer_an_echo_request_is_unreachable(family: str) -> None:
+    checked = [endpoint(family, LOOPBACK[family]), endpoint(family, NOBODY[family])]
+    assert connectivity.unreachable(checked, 0.3) == [checked[1]]
 
 
 def test_replies_to_others_and_other_packets_are_no_answer() -> None:

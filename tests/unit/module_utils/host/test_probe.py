@@ -26,7 +26,7 @@ def evidence(
     available: tuple[str, ...] | None = None,
     paths: tuple[str, ...] = (),
 ) -> host_probe_kernel.KernelEvidence:
-    """Evidence of a kernel, empty unless told."""
+    """Evidence of a kernel, empty unless given."""
     modules = None if available is None else frozenset(available)
     return host_probe_kernel.KernelEvidence(config, frozenset(loaded), frozenset(built_in), modules, frozenset(paths))
 
@@ -45,7 +45,7 @@ def evidence(
         (evidence(), "unknown"),
     ],
 )
-def test_a_feature_is_found_by_whatever_the_kernel_tells(seen: host_probe_kernel.KernelEvidence, state: str) -> None:
+def test_a_feature_is_found_by_whatever_the_kernel_shows(seen: host_probe_kernel.KernelEvidence, state: str) -> None:
     assert host_probe_kernel.features(seen)["ip_vs"]["state"] == state
 
 

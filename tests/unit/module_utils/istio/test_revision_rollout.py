@@ -147,7 +147,7 @@ def move(tmp_path: Path, playbook: Callable[..., Run]) -> Callable[..., Run]:
         ({"status": {"phase": "Pending"}}, "canary"),
     ],
 )
-def test_the_injector_tells_a_running_pods_revision(changes: dict[str, Any], revision: str) -> None:
+def test_the_injector_records_a_running_pods_revision(changes: dict[str, Any], revision: str) -> None:
     assert revision_rollout.revision_of(pod("a", "canary") | changes) == revision
 
 
@@ -221,7 +221,7 @@ def test_a_move_that_was_taken_back_by_other_means_is_made_again(played: Control
     assert played.pods() == {"web-canary"}
 
 
-def test_the_reason_is_told_and_the_others_keep_their_pods(played: Controllers, move: Callable[..., Run]) -> None:
+def test_the_reason_is_reported_and_the_others_keep_their_pods(played: Controllers, move: Callable[..., Run]) -> None:
     played.add(workload("Deployment", "a"), pod("a", "stable"), workload("Deployment", "b"), pod("b", "stable"))
     played.broken = {"a"}
     failed = move(timeout=0)
@@ -240,7 +240,7 @@ def test_pods_that_stay_are_named(played: Controllers, move: Callable[..., Run])
     assert "pods alone: found them still there, expected only pods of canary" in " ".join(failed.output.split())
 
 
-def test_a_refusal_is_told(played: Controllers, move: Callable[..., Run]) -> None:
+def test_a_refusal_is_reported(played: Controllers, move: Callable[..., Run]) -> None:
     item = workload("Deployment", "a")
     played.add(item, pod("a", "stable"))
     played.state.refuse[path_of(item)] = [(403, "a webhook says no")]

@@ -71,7 +71,7 @@ def test_the_module_refuses_what_istioctl_finds(
 
 
 def ask_module(playbook: Callable[..., Run], tmp_path: Path, analysis: str, proxies: str) -> Run:
-    """Run the module with an istioctl that answers so, and that logs on its standard output if it is not told."""
+    """Run the module with an istioctl that answers so, and that logs on its standard output by default."""
     (tmp_path / "analyze").write_text(analysis)
     (tmp_path / "proxy-status").write_text(proxies)
     program = tmp_path / "istioctl"

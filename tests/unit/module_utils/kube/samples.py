@@ -40,6 +40,6 @@ def client(served: tuple[State, Path]) -> Client:
     return Client(str(served[1]), None, "test")
 
 
-def apply(served: tuple[State, Path], objects: list[Any], part: str = "", dry: bool = False) -> kube_apply.Outcome:
+def apply(served: tuple[State, Path], objects: list[Any], apply_set: str = "", dry: bool = False) -> kube_apply.Outcome:
     """One apply with ten seconds' time."""
-    return kube_apply.apply_all(client(served), objects, part, dry, True, time.monotonic() + 10)
+    return kube_apply.apply_all(client(served), objects, apply_set, dry, True, time.monotonic() + 10)

@@ -31,17 +31,17 @@ def test_everything_new_is_applied_in_order_and_the_second_time_nothing_changes(
 def test_nothing_is_applied_when_a_namespace_is_somebody_elses(served: tuple[State, Path], dry: bool) -> None:
     apply(served, [SPACE])
     two = {**SPACE, "metadata": {"name": "two", "labels": {"istio.io/rev": "stable"}}}
-    labels = {"istio-injection": "enabled", kube_objects.PART_LABEL: "tenants"}
+    labels = {"istio-injection": "enabled", kube_objects.APPLY_SET_LABEL: "tenants"}
     apply(served, [{**two, "metadata": {"name": "two", "labels": labels}}])
     before = list(served[0].log)
-    failures = apply(served, [config_map("a"), DEFINITION, SPACE, two], part="tenants", dry=dry).failures
+    failures = apply(served, [config_map("a"), DEFINITION, SPACE, two], apply_set="tenants", dry=dry).failures
     assert [line.partition(":")[0] for line in failures] == ["Namespace demo", "Namespace two"], "all at once"
     assert "expected a free name" in failures[0] and "istio-injection=enabled" in failures[1]
     assert served[0].log == before
     assert not [line for line in served[0].asked if line.startswith("PATCH") and "dryRun" in line]
 
 
-def test_a_dry_run_tells_the_same_and_sends_nothing(served: tuple[State, Path]) -> None:
+def test_a_dry_run_reports_the_same_and_sends_nothing(served: tuple[State, Path]) -> None:
     told = apply(served, ALL, dry=True)
     assert told.failures == []
     assert len(told.changed) == 4
@@ -75,7 +75,7 @@ def test_nothing_that_pods_come_of_is_applied_before_what_it_waits_for(served: t
     assert "Namespace demo" in early.changed and "Pod demo/late" not in early.changed
 
 
-def test_all_refusals_of_a_wave_are_told(served: tuple[State, Path]) -> None:
+def test_all_refusals_of_a_wave_are_reported(served: tuple[State, Path]) -> None:
     state = served[0]
     for name in ("a", "b"):
         state.refuse[f"/api/v1/namespaces/demo/configmaps/{name}"] = [(422, f"{name} is invalid")]
@@ -97,10 +97,10 @@ def test_an_unknown_kind_is_a_failure(served: tuple[State, Path]) -> None:
 
 
 def test_a_namespace_of_somebody_else_is_not_taken_over(served: tuple[State, Path]) -> None:
-    """Else it would be removed with all that is in it, once the part does not hold it any more."""
+    """Else it would be removed with all that is in it, once the apply set does not hold it any more."""
     apply(served, [SYSTEM, SPACE])
     for dry in (True, False):
-        told = apply(served, [SPACE, config_map("new")], part="ours", dry=dry)
+        told = apply(served, [SPACE, config_map("new")], apply_set="ours", dry=dry)
         assert told.changed == []
         (failure,) = told.failures
         assert failure.startswith(
@@ -112,9 +112,9 @@ def test_a_namespace_with_both_kinds_of_injection_label_is_refused(served: tuple
     """Istio would follow the older one, whatever revision the newer one names."""
     named = {**SPACE, "metadata": {"name": "demo", "labels": {"istio.io/rev": "canary"}}}
     apply(served, [SYSTEM])
-    assert apply(served, [named], part="ours").failures == []
+    assert apply(served, [named], apply_set="ours").failures == []
     older = {**SPACE, "metadata": {"name": "demo", "labels": {"istio-injection": "enabled"}}}
     apply(served, [older])
-    (failure,) = apply(served, [named], part="ours").failures
+    (failure,) = apply(served, [named], apply_set="ours").failures
     assert "istio-injection=enabled beside istio.io/rev" in failure
     assert failure.endswith("Try: kubectl label namespace demo istio-injection-")

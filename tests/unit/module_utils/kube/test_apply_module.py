@@ -77,9 +77,9 @@ def test_pruned_namespaces_and_definitions_are_waited_for(
 ) -> None:
     state = served[0]
     apply(served, [SYSTEM])
-    apply(served, ALL, part="ours")
-    assert apply(served, [SPACE, DEFINITION], part="ours", dry=True).going == [], "the rest goes at once"
-    arguments = {"kubeconfig": str(served[1]), "objects": [], "part": "ours", "timeout": 20}
+    apply(served, ALL, apply_set="ours")
+    assert apply(served, [SPACE, DEFINITION], apply_set="ours", dry=True).going == [], "the rest goes at once"
+    arguments = {"kubeconfig": str(served[1]), "objects": [], "apply_set": "ours", "timeout": 20}
     state.stays |= {SPACE_PATH: 1000, DEFINITION_PATH: 1000}
     told = playbook("-i", "localhost,", task_play(tmp_path, "twinstack.core.apply", arguments), "--check").succeeded()
     assert "changed=1" in told.output
@@ -88,7 +88,7 @@ def test_pruned_namespaces_and_definitions_are_waited_for(
     for name in ("Namespace demo", "CustomResourceDefinition things.example.org"):
         assert f"{name}: found it still there, expected it to be gone" in " ".join(failed.output.split())
 
-    apply(served, [SPACE, DEFINITION], part="ours")
+    apply(served, [SPACE, DEFINITION], apply_set="ours")
     for path in (SPACE_PATH, DEFINITION_PATH):
         state.objects[path]["metadata"].pop("deletionTimestamp", None)
         state.stays[path] = 15
@@ -98,7 +98,7 @@ def test_pruned_namespaces_and_definitions_are_waited_for(
 
 
 @pytest.mark.parametrize(("looks", "timeout"), [(3, 20), (1000, 1)])
-def test_the_module_waits_until_what_it_is_told_is_gone(
+def test_the_module_waits_until_what_it_waits_for_is_deleted(
     served: tuple[State, Path], tmp_path: Path, playbook: Callable[..., Run], looks: int, timeout: int
 ) -> None:
     apply(served, [SPACE])

@@ -38,7 +38,7 @@ def test_a_waiting_target_is_looked_at_again(served: tuple[State, Path]) -> None
     assert kube_apply.wait_all(client(served), [target], time.monotonic() + 60, become_ready) == []
 
 
-def test_what_is_waited_for_is_asked_for_one_after_the_other(served: tuple[State, Path]) -> None:
+def test_what_is_waited_for_is_read_one_after_the_other(served: tuple[State, Path]) -> None:
     apply(served, ALL)
     server, cluster = served[0], client(served)
     thing, space = (Key("example.org/v1", "Thing", "", "one"), "Ready"), (SPACE_KEY, "Ready")
@@ -53,7 +53,7 @@ def test_what_is_waited_for_is_asked_for_one_after_the_other(served: tuple[State
     looks()
     late = kube_apply.wait_all(cluster, [thing, space], time.monotonic())
     assert late == ["Thing one: no condition Ready", "Namespace demo: no condition Ready"]
-    assert looks() == paths, "both are told of when time is up"
+    assert looks() == paths, "both are reported when time is up"
 
     def become_ready(seconds: float) -> None:
         looked = looks()

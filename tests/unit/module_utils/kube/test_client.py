@@ -23,7 +23,7 @@ from tests.unit.kube_server import State, api_server
 from tests.unit.module_utils.kube.samples import SPACE, apply, client, config_map
 
 
-def test_a_merge_changes_what_it_names_and_tells_who_did_it(served: tuple[State, Path]) -> None:
+def test_a_merge_changes_what_it_names_and_records_who_did_it(served: tuple[State, Path]) -> None:
     apply(served, [SPACE, config_map("a", x="1", y="1")])
     sent = len(served[0].asked)
     key = Key("v1", "ConfigMap", "demo", "a")
@@ -73,7 +73,7 @@ def test_a_creation_says_who_did_it_and_is_no_second_one(served: tuple[State, Pa
     assert refused.value.status == 409
 
 
-def test_objects_at_a_path_are_asked_for_once(served: tuple[State, Path]) -> None:
+def test_objects_at_a_path_are_read_once(served: tuple[State, Path]) -> None:
     state, path = served[0], path_of("v1", "namespaces")
     for name, labels in (("demo", {"a": "b"}), ("other", {})):
         state.objects[f"{path}/{name}"] = {"kind": "Namespace", "metadata": {"name": name, "labels": labels}}
@@ -103,7 +103,7 @@ def test_what_a_pod_logged_and_the_clusters_version_are_read(served: tuple[State
 
 
 @pytest.mark.parametrize(("retries", "tries"), [(False, 1), (True, 4)])
-def test_a_connection_that_breaks_is_tried_again_by_who_asks_for_it(tmp_path: Path, retries: bool, tries: int) -> None:
+def test_a_connection_that_breaks_is_tried_again_on_request(tmp_path: Path, retries: bool, tries: int) -> None:
     """Without, an apply that has patience of its own sees every error; with, a read outlives a tunnel's hiccup."""
     with api_server(tmp_path) as (state, config), socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(1)
@@ -128,7 +128,7 @@ def test_a_connection_that_breaks_is_tried_again_by_who_asks_for_it(tmp_path: Pa
     assert (len(broken), state.asked) == (tries, [])
 
 
-def test_a_kubeconfig_that_is_none_is_told(tmp_path: Path) -> None:
+def test_a_kubeconfig_that_is_none_is_reported(tmp_path: Path) -> None:
     (tmp_path / "kubeconfig").write_text("{}", encoding="utf-8")
     with pytest.raises(KubeconfigError, match="Invalid kube-config"):
         Client(str(tmp_path / "kubeconfig"), None, "test")

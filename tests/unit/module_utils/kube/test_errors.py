@@ -1,4 +1,4 @@
-"""kube.errors: who knows best why it went wrong, and what is told where a library is missing."""
+"""kube.errors: the best known reason of an error, and the message when a library is missing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.unit.kube_server import State
 from tests.unit.module_utils.kube.samples import client, config_map
 
 
-def test_an_error_is_told_in_the_words_of_who_knows_best(served: tuple[State, Path]) -> None:
+def test_an_error_is_reported_in_the_words_of_who_knows_best(served: tuple[State, Path]) -> None:
     told = 'spec.ipFamilies: "IPv6" is not configured'
     served[0].refuse["/api/v1/configmaps"] = [(422, told)]
     with pytest.raises(API_ERRORS) as refused:
@@ -39,8 +39,8 @@ def test_what_a_request_may_raise_is_one_list(error: Exception) -> None:
 
 @pytest.mark.parametrize("library", ["kubernetes", "yaml"])
 @pytest.mark.parametrize("module", ["apply", "verify", "proxy_config"])
-def test_a_missing_library_is_told_by_the_module(library: str, module: str, tmp_path: Path) -> None:
-    """Instead of a traceback of an import, whichever module is asked."""
+def test_a_missing_library_is_reported_by_the_module(library: str, module: str, tmp_path: Path) -> None:
+    """Instead of a traceback of an import, whichever module is used."""
     needed: dict[str, dict[str, object]] = {
         "apply": {},
         "verify": {"image": "agnhost"},

@@ -27,7 +27,7 @@ Container = Callable[[list[str], str], dict[int, str]]
 
 
 class Shell(socketserver.StreamRequestHandler):
-    """One exec. container: plays the pod; paths: what was asked for, with every query."""
+    """One exec. container: plays the pod; paths: the requested ones, with every query."""
 
     container: Container
     paths: list[tuple[str, list[tuple[str, str]]]]
@@ -124,7 +124,7 @@ def test_a_command_gets_its_input_and_its_output_comes_back(shell: tuple[Client,
     assert server.headers == ["Bearer test"]
 
 
-def test_an_answer_is_whole_when_who_asked_says_so(shell: tuple[Client, type[Shell]]) -> None:
+def test_an_answer_is_whole_when_the_caller_says_so(shell: tuple[Client, type[Shell]]) -> None:
     """A shell that would go on is left."""
     client, server = shell
     server.container = staticmethod(lambda command, given: {STDOUT: "done END\n"})

@@ -1,4 +1,4 @@
-"""kube.module: how modules come to a client, and how each failure is told."""
+"""kube.module: how modules get a client, and the message for each failure."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def told(ended: pytest.ExceptionInfo[EndedError]) -> dict[str, Any]:
     return ended.value.result
 
 
-def test_a_client_asks_the_cluster_of_the_kubeconfig(served: tuple[State, Path]) -> None:
+def test_a_client_uses_the_cluster_of_the_kubeconfig(served: tuple[State, Path]) -> None:
     assert kube_module.connect(module(served[1]), "test").version() == "v1.37.2"
 
 
-def test_no_file_is_told_with_what_to_try(tmp_path: Path) -> None:
+def test_no_file_is_reported_with_what_to_try(tmp_path: Path) -> None:
     with pytest.raises(EndedError) as ended:
         kube_module.connect(module(tmp_path / "none"), "test")
     assert told(ended)["msg"] == (
@@ -41,7 +41,7 @@ def test_no_file_is_told_with_what_to_try(tmp_path: Path) -> None:
     )
 
 
-def test_an_unusable_file_is_told_with_what_to_try(tmp_path: Path) -> None:
+def test_an_unusable_file_is_reported_with_what_to_try(tmp_path: Path) -> None:
     (tmp_path / "bad").write_text("{}", encoding="utf-8")
     with pytest.raises(EndedError) as ended:
         kube_module.connect(module(tmp_path / "bad"), "test")
@@ -51,7 +51,7 @@ def test_an_unusable_file_is_told_with_what_to_try(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [RefusedError(403, "not yours"), OSError("not yours")])
-def test_what_the_api_refuses_is_told_in_one_form(tmp_path: Path, error: Exception) -> None:
+def test_what_the_api_refuses_is_reported_in_one_form(tmp_path: Path, error: Exception) -> None:
     with pytest.raises(EndedError) as ended, kube_module.answering(module(tmp_path / "k"), "pods", "kubectl get pods"):
         raise error
     assert told(ended)["msg"] == (

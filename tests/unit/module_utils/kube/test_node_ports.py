@@ -1,4 +1,4 @@
-"""Node ports that others hold: refused before anything is applied, or made free where that is the part's own affair."""
+"""Node ports that others hold: refused before anything is applied, or made free within the apply set itself."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import pytest
 from ansible_collections.twinstack.core.plugins.module_utils.kube import apply as kube_apply
 from ansible_collections.twinstack.core.plugins.module_utils.kube import client as kube_client
 from ansible_collections.twinstack.core.plugins.module_utils.kube import node_ports
-from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import PART_LABEL, Key
+from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import APPLY_SET_LABEL, Key
 
 from tests.unit.kube_server import api_server
 
 
-def service(space: str, *ports: int, part: str = "", name: str = "gateway", **more: Any) -> dict[str, Any]:
+def service(space: str, *ports: int, apply_set: str = "", name: str = "gateway", **more: Any) -> dict[str, Any]:
     """A Service with node ports, the first one's name being http."""
     listed = [
         {"name": ("http", "https")[number], "port": port, "nodePort": port, "protocol": "TCP"}
         for number, port in enumerate(ports)
     ]
     metadata: dict[str, Any] = {"name": name, "namespace": space}
-    if part:
-        metadata["labels"] = {PART_LABEL: part}
+    if apply_set:
+        metadata["labels"] = {APPLY_SET_LABEL: apply_set}
     spec = {"type": "NodePort", "ports": listed, **more}
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
 
@@ -54,7 +54,7 @@ def test_what_is_its_own_or_free_is_no_clash() -> None:
 
 
 def test_who_leaves_the_part_makes_room() -> None:
-    there = [service("foo", 30080, part="tenants"), service("bar", 30081, part="other")]
+    there = [service("foo", 30080, apply_set="tenants"), service("bar", 30081, apply_set="other")]
     found = node_ports.clashes([service("renamed", 30080)], there, "tenants")
     assert not found.refusals and found.leaving == (key("foo"),) and found.waiting == {key("renamed")}
     assert node_ports.clashes([service("renamed", 30081)], there, "tenants").refusals
@@ -62,7 +62,7 @@ def test_who_leaves_the_part_makes_room() -> None:
 
 @pytest.mark.parametrize(("bar", "exchange"), [(30082, False), (30080, True)])
 def test_a_port_that_another_one_moves_away_from_is_free_unless_it_is_an_exchange(bar: int, exchange: bool) -> None:
-    there = [service("foo", 30080, part="tenants"), service("bar", 30081, part="tenants")]
+    there = [service("foo", 30080, apply_set="tenants"), service("bar", 30081, apply_set="tenants")]
     found = node_ports.clashes([service("foo", 30081), service("bar", bar)], there, "tenants")
     assert bool(found.refusals) is exchange and found.leaving == ()
     if exchange:
@@ -95,12 +95,12 @@ def test_nothing_is_applied_when_a_port_is_taken(tmp_path: Path) -> None:
         state.kinds["v1"]["Service"] = ("services", True)
         client = kube_client.Client(str(kubeconfig), None, "test")
 
-        def apply(*objects: dict[str, Any], part: str = "tenants", dry: bool = False) -> kube_apply.Outcome:
-            return kube_apply.apply_all(client, list(objects), part, dry, True, time.monotonic() + 5)
+        def apply(*objects: dict[str, Any], apply_set: str = "tenants", dry: bool = False) -> kube_apply.Outcome:
+            return kube_apply.apply_all(client, list(objects), apply_set, dry, True, time.monotonic() + 5)
 
-        apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system"}}, part="")
-        apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}, part="")
-        apply(service("shop", 30080), part="")
+        apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system"}}, apply_set="")
+        apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}, apply_set="")
+        apply(service("shop", 30080), apply_set="")
         before = list(state.log)
         for dry in (True, False):
             assert "taken by Service shop/gateway" in apply(space, service("foo", 30080), dry=dry).failures[0]

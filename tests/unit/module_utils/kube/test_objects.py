@@ -14,7 +14,7 @@ def thing(kind: str, name: str, api_version: str = "v1", **more: Any) -> dict[st
     return {"apiVersion": api_version, "kind": kind, "metadata": {"name": name}, **more}
 
 
-def test_all_problems_of_a_list_are_told_at_once() -> None:
+def test_all_problems_of_a_list_are_reported_at_once() -> None:
     objects = [thing("Node", "a"), "text", {"kind": "Node", "metadata": {}}, thing("Node", "a")]
     assert kube_objects.problems(objects) == [
         "objects[1]: found str; expected an object",
@@ -43,7 +43,7 @@ def test_what_the_objects_bring_themselves() -> None:
     assert spaces == {"n"}
 
 
-def test_a_part_labels_copies_only() -> None:
+def test_an_apply_set_labels_copies_only() -> None:
     item = thing("Pod", "p")
     labelled = kube_objects.labelled([item], "network")
     assert labelled[0]["metadata"]["labels"] == {"twinstack.core/part": "network"}
@@ -166,16 +166,18 @@ def test_a_key_reads_like_kubectl() -> None:
         ({"none": None}, True),
     ],
 )
-def test_an_object_stands_while_every_value_is_what_it_was_made_from(change: dict[str, Any], same: bool) -> None:
+def test_an_object_is_unchanged_while_every_value_is_the_applied_one(change: dict[str, Any], same: bool) -> None:
     item = {"apiVersion": "v1", "kind": "X", "metadata": {"name": "x"}, "data": {"a": "1"}, "items": [1, {"b": 2}]}
     wanted = kube_objects.hashed({**item, "none": None})
-    assert kube_objects.stands({**wanted, **change}, wanted) is same
-    assert not kube_objects.stands(kube_objects.hashed({**item, "data": {"a": "1", "b": "2"}}), wanted), "a field left"
-    assert not kube_objects.stands(None, wanted)
-    assert not kube_objects.stands(item, item), "without its hash nobody knows what it was made from"
+    assert kube_objects.unchanged({**wanted, **change}, wanted) is same
+    assert not kube_objects.unchanged(kube_objects.hashed({**item, "data": {"a": "1", "b": "2"}}), wanted), (
+        "a field left"
+    )
+    assert not kube_objects.unchanged(None, wanted)
+    assert not kube_objects.unchanged(item, item), "without its hash nobody knows what it was made from"
 
 
 def test_a_secret_bears_no_hash() -> None:
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x"}, "data": {"a": "1"}}
     assert kube_objects.hashed(secret) == secret
-    assert not kube_objects.stands(secret, secret)
+    assert not kube_objects.unchanged(secret, secret)

@@ -69,7 +69,7 @@ def test_known_hosts_names_every_host_under_both_addresses(tmp_path: Path) -> No
     assert len({line.split()[2] for line in lines}) == 2, "every host has a key of its own"
 
 
-def test_everything_that_is_missing_is_told_at_once(tmp_path: Path) -> None:
+def test_everything_that_is_missing_is_reported_at_once(tmp_path: Path) -> None:
     found = engine.refusals(lab(tmp_path), 1000, "aarch64", 100, 200, 1 << 30, down=2)
     assert [line.split(":")[0] for line in found] == ["user", "machine", "memory", "/dev/shm", str(tmp_path)]
     assert "expected 4096" in found[2]
@@ -88,7 +88,7 @@ def fake_kernel(folder: Path, host: str) -> subprocess.Popen[bytes]:
     return process
 
 
-def test_hosts_of_this_lab_and_of_another_are_told_apart(tmp_path: Path) -> None:
+def test_hosts_of_this_lab_and_of_another_are_distinguished(tmp_path: Path) -> None:
     ours, other = lab(tmp_path / "ours"), lab(tmp_path / "other")
     with fake_kernel(ours.folder, "cp1") as process:
         try:

@@ -19,10 +19,10 @@ TENANTS = model.parse_tenants(
 IDS = [item["id"] for item in KNOWN]
 
 
-def asked(name: str, external: dict[str, Any] | None = None) -> list[model.Ask]:
+def asked(name: str, external: dict[str, Any] | None = None) -> list[model.RequestSpec]:
     """Requests of one of the known scenarios."""
     (scenario,) = [item for item in KNOWN if item["id"] == name]
-    return list(model.asks(scenario, TENANTS, NODES, "cafe", EXTERNAL if external is None else external))
+    return list(model.request_specs(scenario, TENANTS, NODES, "cafe", EXTERNAL if external is None else external))
 
 
 def told(*hops: str, **more: Any) -> dict[str, Any]:
@@ -34,6 +34,6 @@ def told(*hops: str, **more: Any) -> dict[str, Any]:
     return {"status": 200, "text": json.dumps(body), "error": "", "milliseconds": 1.0, **more}
 
 
-def want(**fields: Any) -> model.Ask:
+def want(**fields: Any) -> model.RequestSpec:
     """A request that expects something."""
-    return model.Ask("S", "IPv4", "foo", "outside", "t", "http://x/", **fields)
+    return model.RequestSpec("S", "IPv4", "foo", "outside", "t", "http://x/", **fields)

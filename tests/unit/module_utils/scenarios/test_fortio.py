@@ -105,7 +105,7 @@ def load(tmp_path: Path, playbook: Callable[..., Run]) -> Callable[..., Run]:
     return lambda state, *words, **more: start(state, *words, **((running if state == "running" else {}) | more))
 
 
-# --- what is made, asked and read -------------------------------------------------------------------------------------
+# --- objects, requests and answers ------------------------------------------------------------------------------------
 
 
 def test_the_pod_is_outside_the_mesh_and_needs_no_privileges() -> None:
@@ -150,7 +150,7 @@ def test_a_result_is_read_and_what_is_not_accepted_counts() -> None:
     assert [result.failed(codes) for codes in ((200,), (200, 503), ())] == [10, 4, 50]
 
 
-def test_what_is_asked_through_the_api_server_ends_before_the_answer_is_given_up() -> None:
+def test_what_is_requested_through_the_api_server_ends_before_the_answer_is_given_up() -> None:
     few, endless = (dict(fortio.run_query(fortio.Target("foo", "http://foo/"), count)) for count in (5, 0))
     assert few["timeout"] == f"{fortio.TRY_SECONDS}s"
     assert endless["timeout"] == f"{fortio.TIMEOUT_SECONDS}s"
@@ -231,8 +231,10 @@ def test_nothing_starts_when_a_target_answers_wrongly(served: tuple[State, Forti
     assert SPACE not in served[0].objects
 
 
-def test_what_asks_is_not_left_when_the_api_breaks_off(served: tuple[State, Fortio], load: Callable[..., Run]) -> None:
-    """Without end, because nobody would end it."""
+def test_the_load_generator_is_removed_when_the_api_breaks_off(
+    served: tuple[State, Fortio], load: Callable[..., Run]
+) -> None:
+    """Without it the load would not end."""
     state, player = served
 
     def breaks_off(path: str, query: list[tuple[str, str]]) -> tuple[int, Any]:
@@ -246,7 +248,7 @@ def test_what_asks_is_not_left_when_the_api_breaks_off(served: tuple[State, Fort
     assert SPACE not in state.objects
 
 
-def test_what_is_left_is_told_beside_the_reason(served: tuple[State, Fortio], load: Callable[..., Run]) -> None:
+def test_what_is_left_is_reported_beside_the_reason(served: tuple[State, Fortio], load: Callable[..., Run]) -> None:
     state, player = served
     player.codes[str(IPV6["url"])] = {"404": 5}
     ready = state.changed
@@ -258,10 +260,13 @@ def test_what_is_left_is_told_beside_the_reason(served: tuple[State, Fortio], lo
 
     state.changed = refuse_from_then_on
     text = " ".join(load("running").output.split())
-    assert "nothing was begun" in text and "what asks is left in namespace twinstack-load: a webhook says no" in text
+    assert (
+        "nothing was begun" in text
+        and "the load generator remains in namespace twinstack-load: a webhook says no" in text
+    )
 
 
-def test_a_pod_that_does_not_start_is_told(served: tuple[State, Fortio], load: Callable[..., Run]) -> None:
+def test_a_pod_that_does_not_start_is_reported(served: tuple[State, Fortio], load: Callable[..., Run]) -> None:
     served[0].changed = lambda path: None
     failed = load("running", timeout=0)
     assert failed.code != 0

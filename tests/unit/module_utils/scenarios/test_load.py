@@ -1,4 +1,4 @@
-"""Load on what is limited: what fortio is told, and what its answers make of the results."""
+"""Load on what is limited: fortio's arguments, and the results from its answers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 from ansible_collections.twinstack.core.plugins.module_utils.kube.client import Client
 from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import Key
-from ansible_collections.twinstack.core.plugins.module_utils.scenarios.asking import Asker
 from ansible_collections.twinstack.core.plugins.module_utils.scenarios.load import LoadScenarios
+from ansible_collections.twinstack.core.plugins.module_utils.scenarios.requests import RequestSender
 from ansible_collections.twinstack.core.plugins.module_utils.scenarios.settings import ScenarioError, Settings
 
 from tests.unit.module_utils.scenarios.samples import KNOWN, NODES, TENANTS
@@ -40,13 +40,13 @@ def loads(cluster: Cluster) -> LoadScenarios:
     """What sends load into a played cluster."""
     settings = Settings(TENANTS, NODES, "", "", (), {}, 5, 5)
     client = cast("Client", cluster)
-    return LoadScenarios(settings, client, Asker(settings, client))
+    return LoadScenarios(settings, client, RequestSender(settings, client))
 
 
 def test_every_limit_is_met_over_both_families_and_counted() -> None:
     cluster = Cluster(2)
-    sender = loads(cluster)
-    results = {result.family: result for result in sender.run(SCENARIO)}
+    load = loads(cluster)
+    results = {result.family: result for result in load.run(SCENARIO)}
     assert results.keys() == {"IPv4", "IPv6", "both"}
     assert len(cluster.commands) == 2 * len(SCENARIO["loads"])
     asked = sorted(command[-1].partition("//")[2].partition(":30080")[0] for command in cluster.commands)
@@ -55,7 +55,7 @@ def test_every_limit_is_met_over_both_families_and_counted() -> None:
         assert len(result.steps) == len(SCENARIO["loads"])
     assert all(step["ok"] for step in results["IPv4"].steps), "some accepted, some refused, none other"
     per_tenant = [str(one["tenant"]) for one in SCENARIO["loads"]]
-    assert sender.asker.sent == {
+    assert load.sender.sent == {
         (tenant, family): 2 * per_tenant.count(tenant) for tenant in per_tenant for family in ("IPv4", "IPv6")
     }
     assert results["both"].steps[0]["load"]["buckets"] == 2

@@ -1,4 +1,4 @@
-"""Scenarios: what is asked, and what counts as the right answer."""
+"""Scenarios: which requests are sent, and which answers are right."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_what_an_inventory_leaves_out_is_said_in_the_title() -> None:
     assert len(asked("S7", {})) == len(asked("S7")) - 2
 
 
-def test_everything_that_is_wrong_is_told_at_once() -> None:
+def test_everything_that_is_wrong_is_reported_at_once() -> None:
     scenarios: list[dict[str, Any]] = [
         {"id": "A", "requests": [{"tenant": "nobody", "service": "x"}, {"tenant": "foo", "service": "x"}]},
         {"id": "B", "kind": "dance"},
@@ -73,7 +73,7 @@ def test_a_request_from_outside_names_the_gateways_port_and_path() -> None:
     assert asked("S3")[1].connect.endswith("]:30080")
 
 
-def test_a_server_outside_is_asked_only_where_there_is_one() -> None:
+def test_a_server_outside_gets_requests_only_where_there_is_one() -> None:
     assert {item.connect for item in asked("S7") if "rack" in item.url} == {"192.0.2.9:18098", "[2001:db8::9]:18098"}
     assert not [item for item in asked("S7", {}) if "rack" in item.url]
     families = {item.url: [i.family for i in asked("S7") if i.url == item.url] for item in asked("S7")}
@@ -104,7 +104,7 @@ def test_isolation_is_broken_by_any_answer() -> None:
     assert not model.judge(item, [told("bar v1")])[0]
 
 
-def test_a_text_that_must_not_be_there_is_told() -> None:
+def test_a_text_that_must_not_be_there_is_reported() -> None:
     item = want(lacks=(".bar.svc.",))
     assert model.judge(item, [told("x v1", found={".bar.svc.": False})])[0]
     assert not model.judge(item, [told("x v1", found={".bar.svc.": True})])[0]

@@ -48,7 +48,7 @@ def test_both_families_together_keep_to_a_limit(
 
 
 @pytest.mark.parametrize(("late", "right"), [(0.0, False), (3.0, True), (3600.0, False)])
-def test_a_family_that_asks_later_finds_the_limit_filled_again(late: float, right: bool) -> None:
+def test_a_family_that_sends_later_finds_the_limit_filled_again(late: float, right: bool) -> None:
     """On a busy host one begins seconds after the other; a clock that is an hour off explains nothing."""
     loads = {
         "IPv4": model.Load({0: 120}, {0: 50}, {}, 1000.0, 1008.0),

@@ -16,24 +16,24 @@ from tests.conftest import Run
 from tests.unit.module_utils.scenarios.samples import KNOWN
 
 
-def test_what_was_seen_of_all_the_rest_is_asked_last() -> None:
-    assert list(scenario_run.seen_last(KNOWN)) == ["S1", "S2", "S3", "S4", "S5", "S7", "S6"]
+def test_telemetry_of_all_the_rest_comes_last() -> None:
+    assert list(scenario_run.telemetry_last(KNOWN)) == ["S1", "S2", "S3", "S4", "S5", "S7", "S6"]
 
 
 def test_what_scenarios_bring_is_kept_for_those_that_need_it() -> None:
-    assert scenario_run.needing_own(KNOWN) == {"S5", "S7"}
-    assert scenario_run.needing_own([item for item in KNOWN if item["id"] in ("S1", "S6")]) == set()
+    assert scenario_run.needing_fixtures(KNOWN) == {"S5", "S7"}
+    assert scenario_run.needing_fixtures([item for item in KNOWN if item["id"] in ("S1", "S6")]) == set()
     asks_it = {"id": "A", "traced": True, "requests": [{"tenant": "foo", "url": "http://dual.twinstack-demo/"}]}
-    looks_at_it = {"id": "B", "kind": "seen", "traced": "A"}  # sends it again while a graph lacks something
-    assert scenario_run.needing_own([asks_it, looks_at_it]) == {"A", "B"}
+    looks_at_it = {"id": "B", "kind": "telemetry", "traced": "A"}  # sends it again while a graph lacks something
+    assert scenario_run.needing_fixtures([asks_it, looks_at_it]) == {"A", "B"}
 
 
 class Recorder:
-    """Stands where the engine is: what it was told to do, and one result for each scenario."""
+    """Plays the engine: records its calls, and returns one result for each scenario."""
 
     def __init__(self, done: list[str]) -> None:
         self.done = done
-        self.own = self.seen = self.cluster = self
+        self.fixtures = self.telemetry = self.cluster = self
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def noted(*_: Any) -> dict[str, Any]:
@@ -51,12 +51,12 @@ class Recorder:
 @pytest.mark.parametrize(
     ("wanted", "order"),
     [
-        (["S1", "S5", "S6", "S7"], "bring S1 S3 wait S5 wait S7 start_removal S6"),
-        (["S5"], "bring wait S5 start_removal"),
+        (["S1", "S5", "S6", "S7"], "create S1 S3 wait S5 wait S7 start_removal S6"),
+        (["S5"], "create wait S5 start_removal"),
         (["S1", "S2"], "S1 S2"),
     ],
 )
-def test_what_scenarios_bring_goes_when_nobody_needs_it_any_more(wanted: list[str], order: str) -> None:
+def test_fixtures_are_removed_when_no_scenario_needs_them(wanted: list[str], order: str) -> None:
     done: list[str] = []
     results, _ = scenario_run.run_all(cast("scenario_run.Engine", Recorder(done)), KNOWN, wanted)
     steps = [step for step in done if step not in ("wait_until_ready", "count", "topology")]
@@ -64,7 +64,7 @@ def test_what_scenarios_bring_goes_when_nobody_needs_it_any_more(wanted: list[st
     assert [result["id"] for result in results] == sorted(result["id"] for result in results), "in their own order"
 
 
-def test_the_module_refuses_what_cannot_be_run_before_it_asks_anybody(
+def test_the_module_refuses_what_cannot_be_run_before_it_sends_anything(
     tmp_path: Path, playbook: Callable[..., Run]
 ) -> None:
     given = {

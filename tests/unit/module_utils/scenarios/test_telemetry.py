@@ -56,7 +56,7 @@ def test_what_came_in_between_is_counted_series_by_series() -> None:
     assert telemetry.risen({}, now) == 142
 
 
-def test_fewer_counted_than_sent_is_told() -> None:
+def test_fewer_counted_than_sent_is_reported() -> None:
     assert telemetry.judge_count(40, 40)[0] and telemetry.judge_count(41, 40)[0]
     assert not telemetry.judge_count(39, 40)[0]
     assert not telemetry.judge_count(0, 0)[0], "nothing sent shows nothing"

@@ -20,7 +20,7 @@ def test_waiting_ends_when_it_is_true_or_late() -> None:
 
 @pytest.mark.parametrize("waited", [False, True])
 def test_what_was_created_goes_and_nothing_else(tmp_path: Path, waited: bool) -> None:
-    """The namespace is told first; what is in it goes while its controller pauses."""
+    """The namespace is deleted first; what is in it goes while its controller pauses."""
     path = "/api/v1/namespaces/twinstack-verify"
     with api_server(tmp_path) as (state, config):
         labels = {verify_objects.LABEL: "true"}
@@ -38,7 +38,7 @@ def test_what_was_created_goes_and_nothing_else(tmp_path: Path, waited: bool) ->
         assert list(state.objects) == ["/api/v1/namespaces/other"]
 
 
-def test_reads_ask_for_each_thing_once_and_a_refused_service_is_told(tmp_path: Path) -> None:
+def test_reads_list_each_kind_once_and_a_refused_service_is_reported(tmp_path: Path) -> None:
     """Without a look at what kinds there are: the verification looks again and again, on a small control plane."""
     with api_server(tmp_path) as (state, config):
         api = verify_cluster.VerificationCluster(Client(str(config), None, verify_cluster.FIELD_MANAGER))

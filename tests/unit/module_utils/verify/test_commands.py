@@ -22,7 +22,7 @@ def test_what_was_not_tried_points_at_what_is_missing(why: str, command: str) ->
     assert command in commands.untried(why)
 
 
-def test_from_outside_the_way_there_is_tried_first_then_the_node_itself() -> None:
+def test_from_outside_the_path_there_is_tried_first_then_the_node_itself() -> None:
     probe = probes_of(node_port.GROUP, raw_cluster())["node-port/IPv6/outside/cp1"]
     assert commands.from_outside(probe) == (
         "from outside: ip -6 route get fd66::11; ping -6 -c 3 fd66::11; "

@@ -97,7 +97,7 @@ def changed(change: Callable[[dict[str, Any]], Any]) -> dict[str, str]:
     return fingerprint.state(raw)
 
 
-def test_what_only_tells_the_time_or_comes_and_goes_with_a_verification_is_no_change() -> None:
+def test_what_only_shows_the_time_or_comes_and_goes_with_a_verification_is_no_change() -> None:
     same = fingerprint.state(RAW)
     own = {"metadata": {"namespace": "twinstack-verify", "name": "a", "uid": "x"}, "spec": {}, "status": {}}
     assert changed(lambda raw: raw["nodes"][0]["status"]["conditions"][0].update(lastHeartbeatTime="2")) == same
@@ -124,7 +124,7 @@ def test_everything_else_is_a_change(change: Callable[[dict[str, Any]], Any]) ->
 
 
 def test_endpoints_are_in_both_families_what_hosts_may_reach() -> None:
-    """Not to pods in a host's network, to UDP, to ports that nobody serves, nor behind network policies."""
+    """Not to pods in a host's network, to UDP, to ports without an endpoint, nor behind network policies."""
     found = [(one["name"], one["address"], one["port"]) for one in fingerprint.endpoints(RAW)]
     assert found == [
         ("pod kube-system/dns", "10.0.0.5", 0),

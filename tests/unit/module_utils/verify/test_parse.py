@@ -1,4 +1,4 @@
-"""What programs print, and what it tells."""
+"""What programs print, and the verdicts from it."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_real_servers(wanted: dict[str, frozenset[str]], ok: bool, part: str) ->
     assert part in verdict.detail
 
 
-def test_leftovers_are_told_by_family() -> None:
+def test_remaining_entries_are_reported_by_family() -> None:
     table = parse_ip_vs(IP_VS)
     assert "found 3 IPVS entries" in judge_no_servers(NoServers("IPv4"), table).detail
     assert "found 1 IPVS entries" in judge_no_servers(NoServers("IPv6"), table).detail
@@ -127,7 +127,7 @@ def test_the_source_address_counts() -> None:
     assert (wrong.ok, wrong.detail) == (False, "found source address '10.244.1.4', expected 10.66.0.11")
 
 
-def test_a_timeout_is_told_in_curls_words() -> None:
+def test_a_timeout_is_reported_in_curls_words() -> None:
     verdict = fetched(2, Fetch("http://x"))
     assert (verdict.ok, verdict.detail) == (False, "curl 28: Connection timed out after 2001 milliseconds")
 

@@ -190,7 +190,7 @@ def test_one_node_is_enough() -> None:
     assert {item.group for item in todo.skipped} == {"node-port", "egress", "large-packet"}
 
 
-def test_check_mode_plans_only_what_the_api_tells() -> None:
+def test_check_mode_plans_only_what_the_api_shows() -> None:
     todo = plan_without_agents(sample_cluster(), NAMESPACE)
     assert {probe.group for probe in todo.probes} == {"addresses"}
 

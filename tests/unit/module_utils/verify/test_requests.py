@@ -15,7 +15,7 @@ CLUSTER = sample_cluster()
 
 
 @pytest.mark.parametrize("kind", ["pod", "host"])
-def test_an_agent_is_asked_where_it_listens_or_the_reason_is_told(kind: str) -> None:
+def test_an_agent_gets_requests_where_it_listens_or_the_reason_is_reported(kind: str) -> None:
     node, agent = CLUSTER.nodes[0], CLUSTER.agents[f"{kind}/cp1"]
 
     def asked(running: bool = True, addresses: bool = True) -> tuple[object, str]:

@@ -136,7 +136,7 @@ def test_questions_without_server_go_to_the_resolvers_of_the_pod() -> None:
 
 
 @pytest.mark.parametrize(("address", "url", "seen"), [("127.0.0.1", "127.0.0.1", "127.0.0.1"), ("::1", "[::1]", "::1")])
-def test_the_listener_tells_the_source_in_both_families(address: str, url: str, seen: str) -> None:
+def test_the_listener_returns_the_source_in_both_families(address: str, url: str, seen: str) -> None:
     with listening((), {"IPv4": "127.0.0.1", "IPv6": "::1"}) as outside:
         action = Fetch(f"http://{url}:{outside.port}/", bodies=frozenset({seen}), source=True)
         assert run({0: action})[0].ok
@@ -148,7 +148,7 @@ def test_a_listener_that_cannot_start_says_why() -> None:
         pass
 
 
-def test_a_failing_prefix_is_told() -> None:
+def test_a_failing_prefix_is_reported() -> None:
     with pytest.raises(OSError, match="exit status 3: nope"):
         run_outside(("sh", "-c", "echo nope >&2; exit 3"), batch({}), 5)
 
@@ -275,7 +275,7 @@ def test_only_ready_nodes_are_waited_for() -> None:
 
 
 def test_while_the_hint_says_no_there_is_hardly_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wrong hint only delays: when time is up, or now and then, the cluster itself is asked."""
+    """A wrong hint only delays: when time is up, or now and then, the cluster itself is read."""
     asked: list[str] = []
 
     def hint() -> bool:

@@ -50,7 +50,7 @@ def test_nothing_is_drawn_of_nothing() -> None:
     assert picture({}) == picture({"nodes": [], "edges": []}) == ""
 
 
-def test_what_is_asked_for() -> None:
+def test_the_queries() -> None:
     assert "namespaces=bar,foo&" in graph_path(["foo", "bar"])
     assert "ip_family" in rates_path()
     assert " " not in rates_path()

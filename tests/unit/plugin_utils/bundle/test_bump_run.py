@@ -30,12 +30,12 @@ class Go:
     """Answers as ``go`` does: resolves any version, and writes a line of go.sum for each requirement."""
 
     def __init__(self, folder: Path, leaves: Sequence[str] = (), unverified: str = "x") -> None:
-        """folder: stands for the module cache. leaves: files beside go.mod. unverified: hashes without a database."""
+        """folder: in place of the module cache. leaves: files beside go.mod. unverified: hashes without a database."""
         self.folder, self.leaves, self.unverified = folder, leaves, unverified
         self.commands: list[list[str]] = []
 
     def __call__(self, words: Sequence[str], folder: Path, more: Mapping[str, str]) -> str:
-        """Do what these words ask for."""
+        """Run a command of these words."""
         self.commands.append(list(words))
         if words[:2] == ["mod", "download"]:
             path, _, revision = words[-1].partition("@")
@@ -107,7 +107,7 @@ def test_a_bump_changes_three_files_and_a_second_one_none(component: str, tree: 
 
 
 @pytest.mark.parametrize("component", BUILT)
-def test_the_version_that_is_there_changes_nothing_and_asks_go_nothing(component: str, tree: Path) -> None:
+def test_the_version_that_is_there_changes_nothing_and_runs_no_go(component: str, tree: Path) -> None:
     before, go = contents(tree / "bundle"), Go(tree)
     outcome = bump_run.run(tree, bump.Request(component, BUILT[component]), go, build, silent)
     assert (outcome.files, go.commands) == ((), [])
@@ -125,7 +125,7 @@ def test_the_manifest_keeps_every_other_line(tree: Path, tmp_path: Path) -> None
     assert len(dates) == 2
 
 
-def test_go_is_asked_for_all_programs_with_their_tags(tree: Path, tmp_path: Path) -> None:
+def test_go_lists_all_programs_with_their_tags(tree: Path, tmp_path: Path) -> None:
     go = Go(tmp_path)
     bump_run.run(tree, following("istio"), go, build, silent)
     assert go.commands[0] == ["mod", "download", "-json", f"istio.io/istio@{COMMIT}"]
@@ -217,7 +217,7 @@ def test_go_may_write_go_mod_and_the_toolchain_is_that_of_every_build(monkeypatc
 
 
 @pytest.mark.parametrize("component", BUILT)
-def test_a_version_stands_in_the_manifest_alone(component: str) -> None:
+def test_a_version_is_in_the_manifest_alone(component: str) -> None:
     """In no other file that an install reads."""
     version = re.compile(rf"(?<![\d.]){re.escape(BUILT[component])}(?![\d.])")
     found = [
@@ -238,7 +238,7 @@ def test_the_playbook_takes_its_request_from_the_environment(tmp_path: Path) -> 
 
 
 def test_templates_get_the_version_of_a_component(tmp_path: Path) -> None:
-    """Or all that they may ask for."""
+    """Or all that they may require."""
     shown = "lookup('twinstack.core.bundle_version', 'etcd', 'istio')"
     play = task_play(tmp_path, "ansible.builtin.debug", {"msg": ""}, shown)
     assert f"{BUILT['etcd']},{BUILT['istio']}" in run("ansible-playbook", "-i", "localhost,", play).succeeded().output

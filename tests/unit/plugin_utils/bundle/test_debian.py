@@ -14,7 +14,7 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.bundle.store import
 
 
 class LocalApt(debian.PrivateApt):
-    """The private apt over a folder of packages that nobody signed."""
+    """The private apt over a folder of unsigned packages."""
 
     @property
     def sources(self) -> list[str]:
@@ -170,7 +170,7 @@ def test_the_layer_is_finished_without_running_anything(tmp_path: Path) -> None:
     assert (root / "usr/bin/sh").resolve() == root / "usr/bin/dash"
 
 
-def test_a_layer_leaves_out_what_it_is_told_to(apt: LocalApt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_layer_leaves_out_what_it_is_to(apt: LocalApt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(debian_layer, "check_libraries", lambda _root: None)
     full = debian_layer.layer("small", ["ipset"], apt)
     less = debian_layer.layer("small", ["ipset"], apt, ["libc", "kmod"])

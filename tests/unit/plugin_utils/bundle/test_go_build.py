@@ -50,7 +50,7 @@ def test_tags_reach_the_compiler_and_are_inputs_only_when_there_are_some(
     assert commands[1][:4] == ["go", "build", "-tags", "one,two"]
 
 
-def test_programs_need_no_c_library_and_tell_no_paths() -> None:
+def test_programs_need_no_c_library_and_contain_no_paths() -> None:
     environment = go_build.environment()
     assert environment["CGO_ENABLED"] == "0"
     assert "-trimpath" in environment["GOFLAGS"]

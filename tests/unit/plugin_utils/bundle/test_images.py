@@ -72,7 +72,7 @@ def test_two_builds_give_the_same_image(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="buildah with chroot isolation needs root")
-def test_an_image_stands_on_its_layer_and_holds_programs_and_packages(tmp_path: Path) -> None:
+def test_an_image_is_built_on_its_layer_and_holds_programs_and_packages(tmp_path: Path) -> None:
     folder = tmp_path / "image"
     folder.mkdir()
     text = "FROM localhost/small\nCOPY programs/ /bin/\nCOPY deb/share/ /share/\nENTRYPOINT ['/bin/proxy']\n"
@@ -112,7 +112,7 @@ def test_an_image_stands_on_its_layer_and_holds_programs_and_packages(tmp_path: 
     assert held == [{"release"}, {"bin/agent", "bin/proxy", "share/pages", "share/scripts"}]
 
 
-def test_what_a_folder_holds_tells_links_from_files(tmp_path: Path) -> None:
+def test_what_a_folder_holds_distinguishes_links_from_files(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "file").write_text("one")
     (tmp_path / "link").symlink_to("nowhere")

@@ -1,4 +1,4 @@
-"""bundle/manifest.yml: the real one holds together, and a bad one is told all its errors at once."""
+"""bundle/manifest.yml: the real one holds together, and all errors of a bad one are reported at once."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def test_what_nobody_pinned_is_never_fetched() -> None:
 
 
 def test_every_program_that_is_built_here_is_pinned() -> None:
-    """None is null, and none is pinned that nobody builds."""
+    """None is null, and none is pinned that is not built."""
     listed = load()
     built = {
         step.name.removeprefix("program ") for step in _steps(listed) if step.inputs.get("recipe") == "go program 1"

@@ -96,7 +96,7 @@ def test_a_build_that_gives_something_else_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "cache" / "index").exists(), "the wrong program was kept"
 
 
-def test_nothing_is_asked_without_mirrors(tmp_path: Path) -> None:
+def test_nothing_is_fetched_without_mirrors(tmp_path: Path) -> None:
     assert mirrors.fetch([], SHA256, tmp_path / "tool", pytest.fail) is None
 
 

@@ -109,7 +109,7 @@ def test_check_says_what_would_be_made_and_makes_nothing(settings: prepare.Setti
     assert not settings.index.exists()
 
 
-def test_only_the_groups_that_are_asked_for_are_prepared(settings: prepare.Settings) -> None:
+def test_only_the_requested_groups_are_prepared(settings: prepare.Settings) -> None:
     prepare.prepare(replace(settings, groups=["worker"]), silent)
     assert set(bundle_index.read(settings.index.parent)) == {"tool"}
 

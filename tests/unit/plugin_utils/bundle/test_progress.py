@@ -39,7 +39,7 @@ def test_a_long_step_is_heard_of_until_it_ends() -> None:
     assert len(said) == count
 
 
-def test_a_failing_command_is_told_with_its_words() -> None:
+def test_a_failing_command_is_reported_with_its_words() -> None:
     with pytest.raises(progress.CommandError, match=r"(?s)sh -c .*exit status 3:\nno flour"):
         progress.run(["sh", "-c", "echo no flour >&2; exit 3"])
     with pytest.raises(

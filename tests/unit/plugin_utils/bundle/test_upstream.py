@@ -29,7 +29,7 @@ def sha256(data: bytes) -> str:
 
 
 class Publisher(http.server.ThreadingHTTPServer):
-    """Serves `files` with ranges; sends only `cut_at` bytes of a body while that is set; keeps what was asked for."""
+    """Serves `files` with ranges; sends only `cut_at` bytes of a body while that is set; keeps the requests."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -173,7 +173,7 @@ def test_another_hash_is_refused_and_not_kept(tmp_path: Path, publisher: Publish
     assert not (tmp_path / "partial").exists()
 
 
-def test_a_missing_file_and_a_silent_server_are_told_apart(tmp_path: Path, publisher: Publisher) -> None:
+def test_a_missing_file_and_a_silent_server_are_distinguished(tmp_path: Path, publisher: Publisher) -> None:
     with pytest.raises(upstream.DownloadError, match=r"/gone: the server said 404 .*check the version"):
         upstream.download(publisher.url("/gone"), "0" * 64, tmp_path / "partial")
     with socket.socket() as closed:

@@ -22,7 +22,7 @@ SHOP: dict[str, Any] = {
 
 
 def objects(*tenants: dict[str, Any], **changes: Any) -> list[dict[str, Any]]:
-    """All objects of tenants, by the filter that role tenants asks, with changed settings."""
+    """All objects of tenants, by the filter that role tenants uses, with changed settings."""
     settings = {
         "tenants": list(tenants),
         "primary_family": "ipv4",

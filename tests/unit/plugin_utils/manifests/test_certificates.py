@@ -56,7 +56,7 @@ def test_the_second_time_nothing_changes(tmp_path: Path) -> None:
 
 
 def shake_hands(folder: Path, host: str) -> None:
-    """A whole TLS handshake in memory, in which a client as strict as OpenSSL can be trusts ca.crt and nobody else."""
+    """A TLS handshake in memory, in which a client as strict as OpenSSL can be trusts ca.crt and no other authority."""
     serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     serving.load_cert_chain(folder / "foo.crt", folder / "foo.key")
     asking = ssl.create_default_context(cafile=str(folder / "ca.crt"))
@@ -146,7 +146,7 @@ def test_an_interrupted_run_leaves_nothing_that_hinders_the_next_one(tmp_path: P
     assert content(tmp_path).keys() == FILES
 
 
-def test_without_writing_it_is_only_told(tmp_path: Path) -> None:
+def test_without_writing_it_is_only_reported(tmp_path: Path) -> None:
     assert ensure(tmp_path / "new", write=False) == (True, True)
     assert not (tmp_path / "new").exists()
     ensure(tmp_path)
@@ -224,7 +224,7 @@ def test_which_hosts_a_certificate_covers(tmp_path: Path, names: list[str], host
     assert found == ([] if good else [("cert", f"a certificate for {shown}", f"one for {host} too")])
 
 
-def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
     certificate, _ = pair(tmp_path, ["b.example", "a.example"], NOW - certificates.LIFE - MINUTE)
     ended = f"{NOW - MINUTE:%Y-%m-%d}"
     found = certificates.problems(certificate, b"", ["a.example", "c.example", "d.example"], NOW)

@@ -153,7 +153,7 @@ def test_both_metrics_have_the_same_labels_and_none_is_empty() -> None:
 
 
 @pytest.mark.parametrize("context", ["SIDECAR_OUTBOUND", "GATEWAY"])
-def test_callers_tell_their_names_to_services_of_the_cluster_only(context: str) -> None:
+def test_callers_send_their_names_to_services_of_the_cluster_only(context: str) -> None:
     patch = metrics_patches("HTTP_FILTER", "example.lan")[context]
     assert patch["operation"] == "INSERT_FIRST"
     mutations = patch["value"]["typed_config"]["mutations"]["request_mutations"]
@@ -252,8 +252,8 @@ def test_refusals_are_read_per_proxy_and_reason() -> None:
     }
 
 
-def test_an_istiod_without_an_address_is_not_asked(playbook: Callable[..., Run], tmp_path: Path) -> None:
-    """As after a cold boot: its state is still "Running", and the API refuses to ask an address that is none."""
+def test_an_istiod_without_an_address_is_not_queried(playbook: Callable[..., Run], tmp_path: Path) -> None:
+    """As after a cold boot: its state is still "Running", and the API refuses to proxy to an invalid address."""
     states = {"istiod-1": {"phase": "Running"}, "istiod-2": {"phase": "Running", "podIP": "10.244.0.7"}}
 
     def pods(rest: str, query: list[tuple[str, str]]) -> tuple[int, Any]:

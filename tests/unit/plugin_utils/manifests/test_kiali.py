@@ -8,7 +8,7 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import ki
 from tests.unit.plugin_utils.manifests.observability_samples import SETTINGS
 
 
-def test_kiali_asks_the_control_plane_that_it_was_told() -> None:
+def test_kiali_reads_the_configured_control_plane() -> None:
     (config,) = [item for item in kiali.kiali(SETTINGS) if item["kind"] == "ConfigMap"]
     istio = yaml.safe_load(config["data"]["config.yaml"])["external_services"]["istio"]
     assert (istio["istiod_deployment_name"], istio["config_map_name"]) == ("istiod-blue", "istio-blue")

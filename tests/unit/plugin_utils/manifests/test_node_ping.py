@@ -1,4 +1,4 @@
-"""The pod on every node that hosts can always ask."""
+"""The pod on every node that hosts can always ping."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def test_requests_get_istios_names_and_keep_their_family() -> None:
 
 
 def stored(labels: dict[str, str]) -> dict[str, str]:
-    """Labels as Prometheus keeps them of what a proxy tells: it drops those without a value."""
+    """Labels as Prometheus keeps them of a proxy's series: it drops those without a value."""
     rules = proxies()["metric_relabel_configs"]
     drops = [rule["regex"] for rule in rules if rule.get("action") == "labeldrop"]
     found = relabelled(rules, labels)
@@ -65,7 +65,7 @@ def stored(labels: dict[str, str]) -> dict[str, str]:
         (mesh.DESTINATION_LABELS, {}),
     ],
 )
-def test_kiali_finds_every_label_that_it_asks_for(given: dict[str, str], packed: dict[str, str]) -> None:
+def test_kiali_finds_every_label_that_it_queries(given: dict[str, str], packed: dict[str, str]) -> None:
     """Kiali refuses a graph whose series lack one of these (its own list of required telemetry labels)."""
     assert packed.keys() <= given.keys()
     made = stored(dict.fromkeys(given, "x") | packed)
@@ -98,7 +98,7 @@ def job(name: str) -> dict[str, Any]:
     return next(job for job in jobs if job["job_name"] == name)
 
 
-def test_every_node_is_asked_over_both_families_all_the_time() -> None:
+def test_every_node_is_scraped_over_both_families_all_the_time() -> None:
     found = {
         (item["labels"]["node"], item["labels"]["ip_family"]): item["targets"]
         for item in job("node-families")["static_configs"]
@@ -107,7 +107,7 @@ def test_every_node_is_asked_over_both_families_all_the_time() -> None:
 
 
 @pytest.mark.parametrize(("address", "family"), [("10.96.0.10:9153", "IPv4"), ("[fd66:96::a]:9153", "IPv6")])
-def test_a_watched_service_tells_which_of_its_families_it_is_asked_by(address: str, family: str) -> None:
+def test_a_watched_service_is_labelled_with_the_family_it_is_scraped_by(address: str, family: str) -> None:
     watched = job("service-families")
     assert {(item["names"][0], item["type"], item["port"]) for item in watched["dns_sd_configs"]} == {
         ("kube-dns.kube-system.svc.cluster.local.", record, 9153) for record in ("A", "AAAA")

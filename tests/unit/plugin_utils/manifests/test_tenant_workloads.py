@@ -55,7 +55,7 @@ def test_every_service_has_both_families_in_the_clusters_order() -> None:
     assert services["stock"]["ports"][0]["targetPort"] == 9000
 
 
-def test_proxies_are_told_of_their_own_tenant_and_what_it_reaches() -> None:
+def test_proxies_get_configuration_of_their_own_tenant_and_what_it_reaches() -> None:
     assert made(FOO, "Sidecar")["default"]["egress"] == [
         {"hosts": ["./*", "istio-system/*", "observability/*", "billing/*"]}
     ]
@@ -172,7 +172,7 @@ def test_a_version_in_a_header_has_no_dots(version: str) -> None:
 
 
 def test_a_tenant_that_is_right_is_not_refused() -> None:
-    """Unusual values among it: what is refused stands in tests/inventories/bad/services.yml."""
+    """Unusual values among it: what is refused is in tests/inventories/bad/services.yml."""
     odd: dict[str, Any] = {
         "services": [
             {

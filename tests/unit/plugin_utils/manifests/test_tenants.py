@@ -91,7 +91,7 @@ def test_https_uses_the_certificate_that_is_applied_beside_the_objects() -> None
         ({"hosts": ["*"], "certificate": {"cert": "/foo.crt", "key": "/foo.key"}}, None),
     ],
 )
-def test_the_service_tells_a_name_that_its_certificate_is_good_for(changes: dict[str, Any], host: str | None) -> None:
+def test_the_service_names_a_host_that_its_certificate_is_good_for(changes: dict[str, Any], host: str | None) -> None:
     metadata = named(objects(FOO | changes), "Service")["gateway"]["metadata"]
     assert metadata["annotations"] == ONLY_HERE | ({CERTIFICATE_HOST: host} if host else {})
 
@@ -186,7 +186,7 @@ def test_external_addresses_are_open_one_by_one_in_both_families() -> None:
     }
 
 
-def test_a_name_that_dns_is_asked_for_may_have_any_address_but_its_own_ports_only() -> None:
+def test_a_name_that_dns_resolves_may_have_any_address_but_its_own_ports_only() -> None:
     """What is open for one host outside the mesh is not open for another."""
     policy = spec(objects(FOO | {"external": [DATABASE, SHOP]}), "NetworkPolicy", "external")
     opened = [
@@ -220,7 +220,7 @@ def test_hosts_outside_the_mesh_have_their_addresses_or_those_that_dns_says() ->
     }
 
 
-def test_several_hosts_of_the_same_addresses_are_told_apart_by_name() -> None:
+def test_several_hosts_of_the_same_addresses_are_distinguished_by_name() -> None:
     found = objects(FOO | {"external": [SHOP | {"addresses": ["192.168.1.20", "fd00::20"]}]})
     assert spec(found, "VirtualService", "external.shop") == {
         "hosts": ["shop.example", "www.shop.example"],

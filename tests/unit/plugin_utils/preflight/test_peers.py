@@ -21,7 +21,7 @@ from tests.unit.plugin_utils.preflight.samples import SETTINGS, findings, fit_ho
     ],
 )
 @pytest.mark.parametrize("family", ["ipv4", "ipv6"])
-def test_a_broken_way_is_named_with_direction_and_family(key: str, value: Any, field: str, family: str) -> None:
+def test_a_broken_path_is_named_with_direction_and_family(key: str, value: Any, field: str, family: str) -> None:
     hosts = fit_hosts()
     hosts[0].peers["peers"]["worker1"][family][key] = value
     assert findings(hosts) == [("error", "cp1 -> worker1", field.format(family))]
@@ -33,7 +33,7 @@ def test_a_skipped_vxlan_port_is_no_finding() -> None:
     assert findings(hosts) == []
 
 
-def test_without_encapsulation_vxlan_is_not_asked_for() -> None:
+def test_without_encapsulation_vxlan_is_not_required() -> None:
     hosts = fit_hosts()
     hosts[0].probe["features"]["vxlan"]["state"] = "absent"
     hosts[0].probe["ports"] = port("udp", 4789, "other")

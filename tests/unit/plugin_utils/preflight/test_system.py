@@ -19,7 +19,7 @@ def test_one_complete_iptables_back_end_is_enough() -> None:
     assert findings(hosts) == [("error", "cp1", "kernel.iptables_nat")]
 
 
-def test_every_feature_that_is_asked_for_is_one_that_is_probed() -> None:
+def test_every_required_feature_is_probed() -> None:
     for mode in ("ipvs", "nftables"):
         wanted = system.wanted_features(replace(SETTINGS, proxy_mode=mode))
         assert set(wanted) <= set(host_probe_kernel.FEATURES)

@@ -129,17 +129,17 @@ def test_the_action_writes_all_three(tmp_path: Path, playbook: Callable[..., Run
     assert "probes failed" in (tmp_path / "out/report.html").read_text()
 
 
-def test_a_proof_that_stands_says_when_it_was_seen_again(tmp_path: Path, playbook: Callable[..., Run]) -> None:
-    """The last report is written again with what was looked at, per family, and its probes stay."""
+def test_a_verification_that_still_holds_says_when_it_was_checked(tmp_path: Path, playbook: Callable[..., Run]) -> None:
+    """The last report is written again with the endpoints that were checked, per family, and its probes stay."""
     (tmp_path / "report.json").write_text(json.dumps(GOOD), encoding="utf-8")
-    ways = [{"family": "IPv4"}, {"family": "IPv6"}, {"family": "IPv6"}]
-    task = {"name": "R", "twinstack.core.report": {"ways": ways, "hosts": 3, "dest": str(tmp_path)}}
+    endpoints = [{"family": "IPv4"}, {"family": "IPv6"}, {"family": "IPv6"}]
+    task = {"name": "R", "twinstack.core.report": {"endpoints": endpoints, "hosts": 3, "dest": str(tmp_path)}}
     play = [{"name": "P", "hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [task]}]
     (tmp_path / "play.yml").write_text(json.dumps(play), encoding="utf-8")
     done = playbook("-i", "localhost,", tmp_path / "play.yml").succeeded()
-    assert "nothing has changed since, 3 IPv4 and 6 IPv6 ways work" in done.output
+    assert "unchanged since, 3 IPv4 and 6 IPv6 endpoints reachable" in done.output
     assert json.loads((tmp_path / "report.json").read_text())["probes"] == GOOD["probes"]
-    assert "3 IPv4 and 6 IPv6 ways" in (tmp_path / "report.html").read_text()
+    assert "3 IPv4 and 6 IPv6 endpoints" in (tmp_path / "report.html").read_text()
 
 
 def test_phases_come_from_the_run_that_goes_on(tmp_path: Path) -> None:

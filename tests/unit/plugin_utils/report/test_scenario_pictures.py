@@ -57,7 +57,7 @@ def test_lanes_lead_from_callers_to_the_called() -> None:
     assert scenario_pictures.waterfall([]) == ""
 
 
-def test_a_row_without_an_arrow_tells_what_was_asked_and_a_share_is_told_short() -> None:
+def test_a_row_without_an_arrow_shows_the_request_and_a_share_is_short() -> None:
     one = result("S4", "IPv4")
     hops = [{"who": "foo v1"}]
     one["steps"] = [

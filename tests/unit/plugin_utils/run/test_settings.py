@@ -5,7 +5,7 @@ from __future__ import annotations
 from ansible_collections.twinstack.core.plugins.plugin_utils.run import settings
 
 
-def test_a_run_without_its_record_is_told_what_that_costs() -> None:
+def test_a_run_without_its_record_shows_what_that_costs() -> None:
     [finding] = settings.missing({"default"})
     assert finding.line() == (
         "ansible.cfg: stdout_callback: found default; expected twinstack.core.run_report, which writes run.json; "

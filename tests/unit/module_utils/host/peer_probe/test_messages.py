@@ -1,4 +1,4 @@
-"""Datagrams of others, and what a round trip tells of clocks."""
+"""Datagrams of others, and what a round trip shows of clocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each group of the cluster asks, and what it accepts as an answer."""
+"""What each group of the cluster requests, and which answers it accepts."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def test_hosts_are_reached_by_their_node_address() -> None:
     assert probes["host-host/IPv6/worker1/cp1"].action == Fetch("http://[fd66::11]:18080/hostname")
 
 
-def test_a_service_of_one_family_is_asked_in_that_family_by_pods_and_hosts() -> None:
+def test_a_service_of_one_family_gets_requests_in_that_family_by_pods_and_hosts() -> None:
     probes = probes_of(cluster_ip.GROUP, raw_cluster())
-    assert probes["cluster-ip/IPv4/cluster/only-ipv6"].action == Known(True, "none, as asked for")
+    assert probes["cluster-ip/IPv4/cluster/only-ipv6"].action == Known(True, "none, as requested")
     assert probes["cluster-ip/IPv6/cp1/host/only-ipv6"].runner == "host/cp1"
     assert probes["cluster-ip/IPv6/cp1/pod/only-ipv6"].action == Fetch(
         "http://[fd66:96::904]:80/hostname", bodies=frozenset({"pod-cp1", "pod-worker1", "pod-worker2"})
@@ -59,7 +59,7 @@ def test_a_service_of_one_family_is_asked_in_that_family_by_pods_and_hosts() -> 
     assert not [name for name in probes if name.startswith("cluster-ip/IPv4/cp1/") and name.endswith("only-ipv6")]
 
 
-def test_node_ports_are_asked_from_outside_and_from_other_hosts() -> None:
+def test_node_ports_get_requests_from_outside_and_from_other_hosts() -> None:
     probes = probes_of(node_port.GROUP, raw_cluster())
     assert probes["node-port/IPv6/outside/cp1"].runner == "outside"
     assert probes["node-port/IPv4/worker1/cp1"].runner == "host/worker1"
@@ -83,7 +83,7 @@ def test_egress_expects_the_nodes_own_address_of_the_family() -> None:
     assert outside == Fetch("http://[fd66::1]:40000/", bodies=frozenset({"fd66::11"}), source=True)
 
 
-def test_dns_asks_for_both_records_over_both_transports() -> None:
+def test_dns_queries_both_records_over_both_transports() -> None:
     probes = probes_of(dns.GROUP, raw_cluster())
     name = f"only-ipv4.{NAMESPACE}.svc.cluster.local."
     assert probes["dns/IPv6/cp1/only-ipv4/A"].action == Query("fd66:96::a", "A", name, frozenset({"10.96.9.3"}))

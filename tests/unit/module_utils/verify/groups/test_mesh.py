@@ -45,7 +45,7 @@ def test_without_a_mesh_there_is_none_of_its_groups() -> None:
 
 
 def test_what_goes_around_a_proxy_cannot_pass() -> None:
-    """The header that the caller's own proxy adds is asked for wherever the answer could come without it."""
+    """The header that the caller's own proxy adds is required wherever the answer could come without it."""
     probes = probes_of(mesh_plain.GROUP, raw_mesh())
     assert probes
     for probe in probes.values():
@@ -89,7 +89,7 @@ def test_without_an_outside_the_report_says_so() -> None:
     assert [item.group for item in planned(raw_mesh(), None).skipped] == ["node-port", "egress", "mesh-outside"]
 
 
-def test_a_family_on_the_wire_is_told_by_the_called_proxys_own_address() -> None:
+def test_a_family_on_the_wire_is_recognised_by_the_called_proxys_own_address() -> None:
     probes = probes_of(mesh_wire.GROUP, raw_mesh())
     told = {probe.target: probe.action.contains for probe in probes.values() if isinstance(probe.action, Fetch)}
     assert told == {"only-ipv4": ("127.0.0.6:",), "only-ipv6": ("[::6]:",)}
@@ -107,7 +107,7 @@ def test_the_gateway_leads_to_pods_in_the_mesh_and_to_no_others() -> None:
         assert probe.action.bodies == {"mesh-worker1", "mesh-worker2"}
 
 
-def test_a_host_outside_is_asked_from_the_mesh() -> None:
+def test_a_host_outside_gets_requests_from_the_mesh() -> None:
     action = probes_of(mesh_outside.GROUP, raw_mesh())["mesh-outside/IPv6/worker1/outside"].action
     assert action == Fetch("http://[fd66::1]:40000/")
 

@@ -51,7 +51,7 @@ def test_every_group_is_planned_under_its_own_name_and_has_a_next_command() -> N
         assert BY_ID[name].next_command(probe, Verdict(False, "broken")).strip()
 
 
-def test_one_group_sends_what_telemetry_looks_for_before_telemetry_is_asked() -> None:
+def test_one_group_sends_what_telemetry_looks_for_before_telemetry_is_queried() -> None:
     turns = list(Turn)
     (traffic,) = (group for group in GROUPS if group.traffic)
     assert turns.index(traffic.turn) < turns.index(Turn.TELEMETRY) == len(turns) - 1

@@ -1,4 +1,4 @@
-"""Groups that ask Prometheus, Jaeger and Kiali what they know of the verification's own requests."""
+"""Groups that query Prometheus, Jaeger and Kiali for the verification's own requests."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_tenants_and_telemetry_are_probed_alike_in_both_families() -> None:
 def test_only_this_verifications_own_traffic_counts() -> None:
     """What an earlier run left in Prometheus, Jaeger or Kiali does not count."""
     other = plan(observe(raw_observed()), NAMESPACE, 18080, "", LAB, "cafe0002")
-    groups = {group.GROUP.id for group in (mesh_metrics, mesh_trace, mesh_graph)}  # the others tell of the moment
+    groups = {group.GROUP.id for group in (mesh_metrics, mesh_trace, mesh_graph)}  # the others show the moment
     mine = {probe.id: probe.action for probe in observed().probes if probe.group in groups}
     assert {name.partition("/")[0] for name in mine} == groups
     theirs = {probe.id: probe.action for probe in other.probes if probe.group in groups}
@@ -95,7 +95,7 @@ def test_next_commands_of_tenants_and_telemetry() -> None:
         assert next_command(probe, Verdict(False, "x"))
 
 
-def test_the_collector_is_asked_by_an_empty_message_of_grpc() -> None:
+def test_the_collector_gets_an_empty_message_of_grpc() -> None:
     probe = probes_of(mesh_collector.GROUP, raw_observed())["mesh-collector/IPv6/jaeger-collector"]
     assert isinstance(probe.action, Fetch)
     text = batch({7: probe.action})

@@ -62,7 +62,7 @@ ANY4, ANY6 = "0" * 8, "0" * 32
         ({"tcp6": [("0" * 16 + "FFFF0000" + "0402F40A", 8081, "0A")]}, "0", {"IPv4"}),
     ],
 )
-def test_a_program_of_one_family_is_told_by_the_kernels_tables(
+def test_a_program_of_one_family_is_found_by_the_kernels_tables(
     sockets: dict[str, list[tuple[str, int, str]]], only: str, families: set[str]
 ) -> None:
     """F38: a program on 0.0.0.0 is the program's fault, not the network's."""
@@ -81,7 +81,7 @@ def test_a_program_of_one_family_is_told_by_the_kernels_tables(
             assert f"listens on port 8081 in {other} only" in verdict.detail
 
 
-def test_a_service_of_one_family_asks_for_that_family_alone() -> None:
+def test_a_service_of_one_family_requests_that_family_alone() -> None:
     raw = raw_observed()
     raw["tenant_services"][-1]["spec"]["ipFamilies"] = ["IPv6"]
     assert [probe.family for probe in probes_of(tenant_listens.GROUP, raw).values()] == ["IPv6"]

@@ -148,7 +148,7 @@ def test_variables_of_the_command_line_are_judged_too(tmp_path: Path) -> None:
     )
 
 
-def test_a_renamed_variable_is_told_its_new_name(tmp_path: Path) -> None:
+def test_a_renamed_variable_is_reported_with_its_new_name(tmp_path: Path) -> None:
     """Whatever it is alike to."""
     files = inventories.changed(inventories.good(), {SETTINGS: {"twinstack_link_mtu": 1400}})
     rules = replace(inventories.rules(), renamed={"twinstack_link_mtu": "twinstack_mtu"})

@@ -1,4 +1,4 @@
-"""Versions: which go together, and what the proxy mode asks of Kubernetes."""
+"""Versions: which go together, and what the proxy mode needs of Kubernetes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_the_versions_of_the_bundle_are_tested() -> None:
 
 
 def test_pairs_that_upstream_tested_are_accepted() -> None:
-    """Two numbers in the table stand for every patch release."""
+    """Two numbers in the table match every patch release."""
     chosen = {**inventories.VERSIONS, "etcd": "3.7.0", "coredns": "1.14.6", "calico": "3.33.4"}
     assert versions.check_versions(chosen, inventories.rules().pairs, "x") == []
 

@@ -1,4 +1,4 @@
-"""Scenarios about what others saw of the requests: Prometheus, Jaeger and Kiali."""
+"""Scenarios about the telemetry of requests: Prometheus, Jaeger and Kiali."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ansible_collections.twinstack.core.plugins.module_utils.families import FAM
 from ansible_collections.twinstack.core.plugins.module_utils.kube.client import Client
 from ansible_collections.twinstack.core.plugins.module_utils.kube.errors import API_ERRORS
 from ansible_collections.twinstack.core.plugins.module_utils.scenarios import telemetry
-from ansible_collections.twinstack.core.plugins.module_utils.scenarios.asking import Asker
-from ansible_collections.twinstack.core.plugins.module_utils.scenarios.model import Result, asks
+from ansible_collections.twinstack.core.plugins.module_utils.scenarios.model import Result, request_specs
+from ansible_collections.twinstack.core.plugins.module_utils.scenarios.requests import RequestSender
 from ansible_collections.twinstack.core.plugins.module_utils.scenarios.settings import (
     BOTH,
     POLL_SECONDS,
@@ -28,23 +28,23 @@ from ansible_collections.twinstack.core.plugins.module_utils.scenarios.settings 
 from ansible_collections.twinstack.core.plugins.module_utils.tracing import trace_id
 
 COUNT_SECONDS = 20.0  # as long as Prometheus may take to come back before the first request
-SEEN_SECONDS = 40.0  # Prometheus looks every few seconds, proxies send spans every five
+TELEMETRY_SECONDS = 40.0  # Prometheus looks every few seconds, proxies send spans every five
 # What a page of Prometheus, Jaeger or Kiali raises when it is not one, or not what is expected.
 NO_ANSWER = (*API_ERRORS, ValueError, KeyError, TypeError, IndexError)
 
 
-class SeenScenarios:
-    """Looks at what was counted, traced and drawn.
+class TelemetryScenarios:
+    """Checks metrics, traces and Kiali's graph.
 
     known: all scenarios by their id; run_name: what the run's traces are named after.
     """
 
     def __init__(
-        self, settings: Settings, client: Client, asker: Asker, known: Mapping[str, Json], run_name: str
+        self, settings: Settings, client: Client, sender: RequestSender, known: Mapping[str, Json], run_name: str
     ) -> None:
         self.settings = settings
         self.client = client
-        self.asker = asker
+        self.sender = sender
         self.known = known
         self.run_name = run_name
         self.counted: dict[tuple[str, str], telemetry.Counts] = {}
@@ -69,9 +69,9 @@ class SeenScenarios:
                     time.sleep(POLL_SECONDS)
 
     def run(self, scenario: Json) -> list[Result]:
-        """What was seen of another scenario's requests: a result for each family, and one for both together."""
+        """Telemetry of another scenario's requests: a result for each family, and one for both together."""
         tenant = str(scenario["tenant"])
-        results = [self._seen_family(scenario, tenant, family) for family in FAMILIES]
+        results = [self._family(scenario, tenant, family) for family in FAMILIES]
         both, begun = Result(str(scenario["id"]), BOTH, str(scenario["title"])), time.monotonic()
         self._until(
             both,
@@ -81,7 +81,7 @@ class SeenScenarios:
         both.seconds = time.monotonic() - begun
         return [*results, both]
 
-    def _seen_family(self, scenario: Json, tenant: str, family: str) -> Result:
+    def _family(self, scenario: Json, tenant: str, family: str) -> Result:
         begun = time.monotonic()
         result = Result(str(scenario["id"]), family, str(scenario["title"]))
         spans: list[dict[str, Any]] = []
@@ -91,13 +91,13 @@ class SeenScenarios:
             if (owner, family) not in self.counted:
                 return False, "found no answer of Prometheus before the first request, expected a count to start from"
             found = telemetry.risen(self.counted[owner, family], self.counts(owner, family))
-            return telemetry.judge_count(found, self.asker.sent.get((owner, family), 0))
+            return telemetry.judge_count(found, self.sender.sent.get((owner, family), 0))
 
         def traced() -> tuple[bool, str]:
             spans[:] = telemetry.spans(self.page(JAEGER, f"/api/traces/{trace}"))
             return telemetry.judge_trace(spans, scenario["chain"])
 
-        for owner in sorted({tenant, *(owner for owner, other in self.asker.sent if other == family)}):
+        for owner in sorted({tenant, *(owner for owner, other in self.sender.sent if other == family)}):
             title = f"Prometheus counted the requests through {owner}'s gateway"
             self._until(result, title, partial(counted, owner))
         self._until(result, f"Jaeger has the trace of {' → '.join(scenario['chain'])}", traced)
@@ -114,13 +114,13 @@ class SeenScenarios:
         if not ok:
             known = self.settings
             traffic = self.known[str(scenario["traced"])]
-            items = asks(traffic, known.tenants, known.nodes, secrets.token_hex(8), known.external)
-            self.asker.answers(list(items))
+            items = request_specs(traffic, known.tenants, known.nodes, secrets.token_hex(8), known.external)
+            self.sender.answers(list(items))
         return ok, detail
 
     def _until(self, result: Result, title: str, check: Callable[[], tuple[bool, str]]) -> None:
         """A step whose answer comes some seconds late, because it is collected at intervals."""
-        end = time.monotonic() + SEEN_SECONDS
+        end = time.monotonic() + TELEMETRY_SECONDS
         while True:
             try:
                 ok, detail = check()

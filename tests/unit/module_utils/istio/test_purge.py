@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.twinstack.core.plugins.module_utils.istio import leftovers
+from ansible_collections.twinstack.core.plugins.module_utils.istio import purge
 from ansible_collections.twinstack.core.plugins.module_utils.istio.revision_rollout import INJECTED
 
 from tests.conftest import Run, task_play
@@ -20,7 +20,7 @@ PLURALS = {
     "ClusterRole": "clusterroles",
     "ClusterRoleBinding": "clusterrolebindings",
 }
-VERSIONS = {kind: version for version, kind, _ in leftovers.KINDS}
+VERSIONS = {kind: version for version, kind, _ in purge.KINDS}
 
 
 def thing(kind: str, name: str, namespace: str = "", **more: Any) -> dict[str, Any]:
@@ -107,23 +107,23 @@ def remove(tmp_path: Path, playbook: Callable[..., Run]) -> Callable[..., Run]:
 
 
 def test_every_kind_is_looked_through() -> None:
-    assert {item["kind"] for item in ISTIOS} == {kind for _, kind, _ in leftovers.KINDS}
+    assert {item["kind"] for item in ISTIOS} == {kind for _, kind, _ in purge.KINDS}
 
 
 @pytest.mark.parametrize("item", [item for item in OTHERS if item["kind"] not in ("Pod", "ConfigMap")], ids=path_of)
 def test_what_is_others_is_not_istios(item: dict[str, Any]) -> None:
-    assert not leftovers.is_istios(item)
+    assert not purge.is_istios(item)
 
 
 @pytest.mark.parametrize("item", ISTIOS, ids=path_of)
 def test_what_is_istios_is_known(item: dict[str, Any]) -> None:
-    assert leftovers.is_istios(item)
+    assert purge.is_istios(item)
 
 
-def test_only_pods_that_go_on_with_a_proxy_are_told() -> None:
+def test_only_pods_that_still_have_a_proxy_are_reported() -> None:
     done = pod("done", "stable") | {"status": {"phase": "Succeeded"}}
     pods = [pod("b", "stable"), pod("a", "canary"), pod("plain"), pod("going", "stable", deletionTimestamp="x"), done]
-    assert leftovers.meshed(pods) == ["foo/a", "foo/b"]
+    assert purge.meshed(pods) == ["foo/a", "foo/b"]
 
 
 def test_all_of_istios_goes_and_nothing_else(state: State, remove: Callable[..., Run]) -> None:
@@ -149,13 +149,13 @@ def test_what_stays_is_named(state: State, remove: Callable[..., Run]) -> None:
     assert words in " ".join(failed.output.split())
 
 
-def test_a_refusal_is_told(state: State, remove: Callable[..., Run]) -> None:
+def test_a_refusal_is_reported(state: State, remove: Callable[..., Run]) -> None:
     state.refuse[path_of(certificate("default"))] = [(403, "not yours")]
     failed = remove()
     assert failed.code != 0
     assert "found not yours; expected an answer of the API server" in " ".join(failed.output.split())
 
 
-def test_without_a_cluster_there_is_nothing_to_tell(tmp_path: Path, remove: Callable[..., Run]) -> None:
+def test_without_a_cluster_there_is_nothing_to_purge(tmp_path: Path, remove: Callable[..., Run]) -> None:
     assert "[0, []]" in remove("--check").succeeded().output
     assert remove().code != 0

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from ansible_collections.twinstack.core.plugins.module_utils.contract import JAEGER, KIALI, OBSERVABILITY, PROMETHEUS
 from ansible_collections.twinstack.core.plugins.module_utils.kube.client import Client
-from ansible_collections.twinstack.core.plugins.module_utils.scenarios import seen
-from ansible_collections.twinstack.core.plugins.module_utils.scenarios.asking import Asker
+from ansible_collections.twinstack.core.plugins.module_utils.scenarios import telemetry_checks
+from ansible_collections.twinstack.core.plugins.module_utils.scenarios.requests import RequestSender
 from ansible_collections.twinstack.core.plugins.module_utils.scenarios.settings import Settings
 
 from tests.unit.kube_server import State, api_server
 from tests.unit.module_utils.scenarios.samples import KNOWN, NODES, TENANTS
 
-(SCENARIO,) = [item for item in KNOWN if item.get("kind") == "seen"]
+(SCENARIO,) = [item for item in KNOWN if item.get("kind") == "telemetry"]
 
 
 def root(service: tuple[str, int]) -> str:
@@ -25,7 +25,7 @@ def root(service: tuple[str, int]) -> str:
 
 
 class Telemetry:
-    """Plays all three. counted: what Prometheus tells; traced: services that Jaeger knows, None = no such trace."""
+    """Plays all three. counted: what Prometheus answers; traced: services that Jaeger knows, None = no such trace."""
 
     def __init__(self) -> None:
         self.counted: float = 5
@@ -48,7 +48,7 @@ class Telemetry:
         return 200, {"data": [{"processes": {name: {"serviceName": name} for name in self.traced}, "spans": spans}]}
 
     def kiali(self, path: str, query: list[tuple[str, str]]) -> tuple[int, Any]:
-        """A graph with all edges that are asked for."""
+        """A graph with all expected edges."""
         names = sorted({name for edge in SCENARIO["edges"] for name in edge})
         nodes = [{"data": dict(zip(("app", "version"), [*n.split(" "), ""], strict=False), id=n)} for n in names]
         edges = [{"data": {"source": one, "target": other, "isMTLS": "100"}} for one, other in SCENARIO["edges"]]
@@ -56,16 +56,21 @@ class Telemetry:
 
 
 @pytest.fixture
-def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Telemetry, seen.SeenScenarios]]:
+def watched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Telemetry, telemetry_checks.TelemetryScenarios]]:
     """What plays, and who looks at it without patience."""
-    monkeypatch.setattr(seen, "SEEN_SECONDS", 0)
+    monkeypatch.setattr(telemetry_checks, "TELEMETRY_SECONDS", 0)
     player = Telemetry()
     with api_server(tmp_path) as (state, config):
         play(state, player)
         settings = Settings(TENANTS, NODES, "", "", (), {}, 5, 5)
         client = Client(str(config), None, "test", retries=True)
         known = {str(item["id"]): item for item in KNOWN}
-        yield player, seen.SeenScenarios(settings, client, Asker(settings, client), known, "cafe")
+        yield (
+            player,
+            telemetry_checks.TelemetryScenarios(settings, client, RequestSender(settings, client), known, "cafe"),
+        )
 
 
 def play(state: State, player: Telemetry) -> None:
@@ -75,11 +80,11 @@ def play(state: State, player: Telemetry) -> None:
     state.pages[root(KIALI)] = player.kiali
 
 
-def test_all_that_was_sent_is_seen(watched: tuple[Telemetry, seen.SeenScenarios]) -> None:
+def test_all_that_was_sent_has_telemetry(watched: tuple[Telemetry, telemetry_checks.TelemetryScenarios]) -> None:
     player, watcher = watched
     watcher.count()
     for family in ("IPv4", "IPv6"):
-        watcher.asker.count(SCENARIO["tenant"], family, 3)
+        watcher.sender.count(SCENARIO["tenant"], family, 3)
     player.counted, player.traced = 8, list(SCENARIO["chain"])
     results = watcher.run(SCENARIO)
     assert [result.family for result in results] == ["IPv4", "IPv6", "both"]
@@ -87,10 +92,12 @@ def test_all_that_was_sent_is_seen(watched: tuple[Telemetry, seen.SeenScenarios]
     assert results[0].more["trace"]
 
 
-def test_what_is_not_seen_is_told_step_by_step(watched: tuple[Telemetry, seen.SeenScenarios]) -> None:
+def test_what_is_missing_is_reported_step_by_step(
+    watched: tuple[Telemetry, telemetry_checks.TelemetryScenarios],
+) -> None:
     player, watcher = watched
     watcher.count()
-    watcher.asker.count(SCENARIO["tenant"], "IPv4", 3)
+    watcher.sender.count(SCENARIO["tenant"], "IPv4", 3)
     player.counted = 7
     four, six, both = watcher.run(SCENARIO)
     count, trace = four.steps
@@ -99,6 +106,8 @@ def test_what_is_not_seen_is_told_step_by_step(watched: tuple[Telemetry, seen.Se
     assert not six.steps[0]["ok"] and both.steps[0]["ok"]
 
 
-def test_a_count_that_was_never_begun_is_told(watched: tuple[Telemetry, seen.SeenScenarios]) -> None:
+def test_a_count_that_was_never_begun_is_reported(
+    watched: tuple[Telemetry, telemetry_checks.TelemetryScenarios],
+) -> None:
     (step, *_) = watched[1].run(SCENARIO)[0].steps
     assert "found no answer of Prometheus before the first request" in step["detail"]

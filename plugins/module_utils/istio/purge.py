@@ -7,7 +7,7 @@ from typing import Any
 
 from ansible_collections.twinstack.core.plugins.module_utils.istio.revision_rollout import revision_of
 
-# Kinds to look through, and what tells istiod's own (istio: pkg/config/constants, bootstrap/configcontroller.go).
+# Kinds to look through, and selectors of istiod's own (istio: pkg/config/constants, bootstrap/configcontroller.go).
 CONFIG_LABEL = "istio.io/config=true"  # ConfigMap istio-ca-root-cert in every namespace
 KINDS = (
     ("v1", "ConfigMap", CONFIG_LABEL),

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.twinstack.core.plugins.module_utils.kube.client import Client
 from ansible_collections.twinstack.core.plugins.module_utils.scenarios import http_probe
-from ansible_collections.twinstack.core.plugins.module_utils.scenarios.model import OUTSIDE, Ask, request
+from ansible_collections.twinstack.core.plugins.module_utils.scenarios.model import OUTSIDE, RequestSpec, request
 from ansible_collections.twinstack.core.plugins.module_utils.scenarios.settings import (
     BATCH_SECONDS,
     Json,
@@ -20,7 +20,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.scenarios.settings 
 )
 
 
-class Asker:
+class RequestSender:
     """Sends requests, and remembers how many went through which gateway.
 
     sent: requests that went through a tenant's gateway, by tenant and family.
@@ -89,18 +89,18 @@ class Asker:
             self._pods[tenant, service] = running[0]
         return self._pods[tenant, service]
 
-    def answers(self, items: Sequence[Ask]) -> list[list[Json]]:
+    def answers(self, items: Sequence[RequestSpec]) -> list[list[Json]]:
         """Answers to all requests, repeats together, one batch for each place, and all places at once."""
         numbered = [(number, item) for number, item in enumerate(items) for _ in range(item.repeat)]
         found: dict[int, list[Json]] = {number: [] for number in range(len(items))}
         places = sorted({(item.tenant, item.place) for item in items})
 
-        def asked(where: tuple[str, str]) -> list[Json]:
+        def answered(where: tuple[str, str]) -> list[Json]:
             batch = [request(n, item) for n, item in numbered if (item.tenant, item.place) == where]
             return self.outside(batch) if where[1] == OUTSIDE else self.inside(*where, batch)
 
         with ThreadPoolExecutor(max(len(places), 1)) as pool:
-            for got in pool.map(asked, places):
+            for got in pool.map(answered, places):
                 for answer in got:
                     found[int(answer["id"])].append(answer)
         for item in items:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.twinstack.core.plugins.module_utils.kube.client import Client
 from ansible_collections.twinstack.core.plugins.module_utils.scenarios import objects as scenario_objects
-from ansible_collections.twinstack.core.plugins.module_utils.scenarios.own import Own
+from ansible_collections.twinstack.core.plugins.module_utils.scenarios.fixtures import Fixtures
 from ansible_collections.twinstack.core.plugins.module_utils.scenarios.settings import ScenarioError, Settings
 
 from tests.unit.kube_server import State, api_server
@@ -19,8 +19,8 @@ ISTIO = "networking.istio.io/v1"
 
 
 @pytest.fixture
-def brought(tmp_path: Path) -> Iterator[tuple[State, Own]]:
-    """A cluster with a mesh, and the scenarios' own objects, which are not in it yet."""
+def brought(tmp_path: Path) -> Iterator[tuple[State, Fixtures]]:
+    """A cluster with a mesh, and the scenarios' fixtures, which are not in it yet."""
     with api_server(tmp_path) as (state, config):
         state.kinds["v1"]["Service"] = ("services", True)
         state.kinds[ISTIO] = {"VirtualService": ("virtualservices", True)}
@@ -28,33 +28,33 @@ def brought(tmp_path: Path) -> Iterator[tuple[State, Own]]:
             path = f"/api/v1/namespaces/{tenant}"
             state.objects[path] = {"kind": "Namespace", "metadata": {"name": tenant}}
         settings = Settings(TENANTS, [], "demo:1", "fortio:1", (), {}, 0, 5)
-        yield state, Own(settings, Client(str(config), None, "test"))
+        yield state, Fixtures(settings, Client(str(config), None, "test"))
 
 
-def test_it_comes_is_waited_for_and_goes_pods_and_all(brought: tuple[State, Own]) -> None:
-    state, own = brought
-    own.bring()
+def test_it_comes_is_waited_for_and_goes_pods_and_all(brought: tuple[State, Fixtures]) -> None:
+    state, fixtures = brought
+    fixtures.create()
     pods = [path for path in state.objects if path.startswith(f"{SPACE}/pods/")]
     assert len(pods) == 2 and f"{SPACE}/services/dual" in state.objects
     with pytest.raises(ScenarioError, match="no condition Ready"):
-        own.wait()
+        fixtures.wait()
     for path in pods:
         state.objects[path]["status"] = {"conditions": [{"type": "Ready", "status": "True"}]}
-    own.wait()
+    fixtures.wait()
     state.log.clear()
-    own.start_removal()
+    fixtures.start_removal()
     assert state.log[0] == f"DELETE {SPACE}", "its controller pauses before it looks"
     assert sorted(state.log[1:]) == [f"DELETE {path}" for path in sorted(pods)]
 
 
-def test_what_a_run_that_was_cut_off_left_goes_too(brought: tuple[State, Own]) -> None:
-    state, own = brought
+def test_what_a_run_that_was_cut_off_left_goes_too(brought: tuple[State, Fixtures]) -> None:
+    state, fixtures = brought
     before = dict(state.objects)
-    own.bring()
+    fixtures.create()
     tenant = next(iter(TENANTS))
-    own.break_route(tenant)
+    fixtures.break_route(tenant)
     route = f"/apis/{ISTIO}/namespaces/{tenant}/virtualservices/{scenario_objects.BROKEN_ROUTE}"
     assert route in state.objects
     state.stays[SPACE] = 1
-    own.clean()
+    fixtures.clean()
     assert state.objects.keys() == before.keys()

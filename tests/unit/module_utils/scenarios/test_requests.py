@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 from ansible_collections.twinstack.core.plugins.module_utils.scenarios import http_probe, model
-from ansible_collections.twinstack.core.plugins.module_utils.scenarios.asking import Asker
+from ansible_collections.twinstack.core.plugins.module_utils.scenarios.requests import RequestSender
 from ansible_collections.twinstack.core.plugins.module_utils.scenarios.settings import Settings
 
 from tests.unit.module_utils.scenarios.samples import TENANTS, want
 
 
 class Page(BaseHTTPRequestHandler):
-    """Tells who asked, and with which header."""
+    """Answers with the caller and one of its headers."""
 
     def do_GET(self) -> None:
         """Answer."""
@@ -85,20 +85,20 @@ def test_requests_go_over_the_family_that_they_name(port: int) -> None:
     assert either["status"] == 200
 
 
-def test_it_asks_from_outside_and_keeps_repeats_together(port: int) -> None:
-    asker = object.__new__(Asker)  # without a cluster: nothing here is asked from inside
-    asker.settings = Settings(TENANTS, [], "", "", (), {}, 5, 5)
-    asker.sent = {}
+def test_it_sends_from_outside_and_keeps_repeats_together(port: int) -> None:
+    sender = object.__new__(RequestSender)  # without a cluster: nothing here is sent from inside
+    sender.settings = Settings(TENANTS, [], "", "", (), {}, 5, 5)
+    sender.sent = {}
     items = [
         want(connect=f"127.0.0.1:{port}", repeat=3),
-        model.Ask("S", "IPv6", "foo", "outside", "t", "http://x/", connect=f"[::1]:{port}"),
+        model.RequestSpec("S", "IPv6", "foo", "outside", "t", "http://x/", connect=f"[::1]:{port}"),
     ]
-    four, six = asker.answers(items)
+    four, six = sender.answers(items)
     assert [answer["status"] for answer in four] == [200] * 3
     assert [answer["text"].split()[0] for answer in six] == ["::1"]
-    assert asker.sent == {("foo", "IPv4"): 3, ("foo", "IPv6"): 1}
-    other = model.Ask("S", "IPv4", "bar", "outside", "t", "http://x/", connect=f"127.0.0.1:{port}")
-    nowhere = model.Ask("S", "IPv4", "bar", "outside", "t", "http://no-such-name.invalid/")
-    answers = asker.answers([items[1], other, nowhere])
+    assert sender.sent == {("foo", "IPv4"): 3, ("foo", "IPv6"): 1}
+    other = model.RequestSpec("S", "IPv4", "bar", "outside", "t", "http://x/", connect=f"127.0.0.1:{port}")
+    nowhere = model.RequestSpec("S", "IPv4", "bar", "outside", "t", "http://no-such-name.invalid/")
+    answers = sender.answers([items[1], other, nowhere])
     assert [found["status"] for (found,) in answers] == [200, 200, 0], "each with its own, whichever comes first"
     assert not answers[2][0]["tried"]

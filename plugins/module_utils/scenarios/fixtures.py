@@ -1,4 +1,4 @@
-"""What scenarios bring into the cluster and take away again: their own namespace, and a route broken on purpose."""
+"""Fixtures of scenarios, created and removed again: a namespace, and a route broken on purpose."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from ansible_collections.twinstack.core.plugins.module_utils.scenarios.settings 
 REMOVAL_SECONDS = 60.0
 
 
-class Own:
-    """The scenarios' own objects."""
+class Fixtures:
+    """Creates and removes the scenarios' fixtures."""
 
     def __init__(self, settings: Settings, client: Client) -> None:
         self.settings = settings
         self.client = client
 
-    def bring(self) -> None:
+    def create(self) -> None:
         """The namespace with what is outside the mesh. It starts beside the first scenarios."""
-        for item in self._brought():
+        for item in self._objects():
             self.client.apply(item, key_of(item), dry_run=False, force=True)
 
-    def _brought(self) -> list[scenario_objects.Object]:
+    def _objects(self) -> list[scenario_objects.Object]:
         return scenario_objects.objects(self.settings.demo_image, self.settings.fortio_image)
 
     def wait(self) -> None:
@@ -47,7 +47,7 @@ class Own:
                 self.client.delete(key, dry_run=False)
 
     def _pod_keys(self) -> list[Key]:
-        return [key_of(item) for item in self._brought() if item["kind"] == "Pod"]
+        return [key_of(item) for item in self._objects() if item["kind"] == "Pod"]
 
     def clean(self) -> None:
         """Remove what this run, or one that was cut off, has left."""
