@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, run
-from tests.quality.project import files
+from tests.quality.project import files, text
 from tests.tools import probe_groups, variables
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
@@ -101,3 +101,13 @@ def test_the_collection_can_be_built(tmp_path: Path) -> None:
     listed = run("tar", "-tzf", archive).succeeded().output.split()
     assert "plugins/module_utils/findings.py" in listed
     assert not [name for name in listed if name.startswith(("inventory", "collections", "."))]
+
+
+def test_tests_that_are_chosen_by_name_exist() -> None:
+    """A name that no test bears any more would quietly choose none."""
+    names = " ".join(re.findall(r"def (test_\w+)", "\n".join(text(path) for path in (ROOT / "tests/lab").glob("*.py"))))
+    places = [*(ROOT / "tests" / "molecule").rglob("*.yml"), ROOT / "docs" / "acceptance.md"]
+    chosen = re.findall(r"-k[= ](?:\"([\w ]+)\"|([\w ]+))", "\n".join(text(path) for path in places))
+    words = {word for pair in chosen for word in " ".join(pair).split()} - {"or", "and", "not"}
+    assert len(words) > 10
+    assert not [word for word in words if word not in names]
