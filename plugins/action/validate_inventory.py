@@ -26,17 +26,21 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         self.validate_argument_spec(argument_spec={})
         variables = task_vars or {}
+        sources = [Path(source) for source in variables.get("ansible_inventory_sources") or ()]
+        unread = settings.unread(sources, constants.config.get_config_value("INVENTORY_IGNORE_PATTERNS") or ())
+        if errors(unread):  # what else is found then is no inventory of anybody's
+            return {**result, "failed": True, "msg": summary(unread, "1 reason not to contact any host")}
         rules = inventory_rules.load_rules()
         inventory = reader.read(
             hostvars=variables["hostvars"],
             groups=variables["groups"],
             templar=self._templar,
-            sources=[Path(source) for source in variables.get("ansible_inventory_sources") or ()],
+            sources=sources,
             command_line=load_extra_vars(self._loader),
             declared=rules.declared,
         )
         callbacks = {constants.config.get_config_value("DEFAULT_STDOUT_CALLBACK"), *constants.CALLBACKS_ENABLED}
-        findings = [*inventory_rules.check(inventory, rules), *settings.missing(callbacks)]
+        findings = [*inventory_rules.check(inventory, rules), *settings.missing(callbacks), *unread]
         wrong = errors(findings)
         result["changed"] = False
         if wrong:

@@ -42,6 +42,7 @@ REPORT = "twinstack.core.report"  # what its task returns as summary is shown at
 # Of a failed task: its message, which is shown by itself, and what a person does not look for.
 SAID = {
     "msg", "changed", "failed", "exception", "warnings", "deprecations", "assertion", "evaluated_to", "invocation",
+    "finding", "findings",
 }  # fmt: skip
 TALKING = ("ansible.builtin.debug", "debug", "ansible.builtin.pause", "pause")
 
@@ -216,6 +217,9 @@ class CallbackModule(Default):
 
     def _handle_exception(self, result: Any, use_stderr: bool = False) -> None:
         """Show an error of Ansible's own with its origin; what a task says itself, ``fatal:`` shows once."""
+        if result.get("censored"):  # the exception's text would say what no_log hides
+            result.pop("exception", None)
+            return
         said = str(result.get("msg", ""))
         if said and not is_ansibles(said) and self._display.verbosity < 3:
             result.pop("exception", None)

@@ -2,16 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-
-class ServicePort(NamedTuple):
-    """A Service's name with its one port, which is the container's too."""
-
-    name: str
-    port: int
-
-
 # --- the mesh -------------------------------------------------------------------------------------------------
 
 ISTIO_SYSTEM = "istio-system"  # namespace
@@ -19,11 +9,7 @@ ISTIO_PROXY = "istio-proxy"  # the mesh's own container in every pod
 
 # --- observability --------------------------------------------------------------------------------------------
 
-OBSERVABILITY = "observability"  # namespace of all of these
-PROMETHEUS = ServicePort("prometheus", 9090)
-JAEGER = ServicePort("jaeger-query", 16686)
-COLLECTOR = ServicePort("jaeger-collector", 4317)  # takes spans by OTLP (gRPC)
-KIALI = ServicePort("kiali", 20001)
+OBSERVABILITY = "observability"  # namespace; what is in it: module_utils/observability.py
 
 # Prometheus' jobs. The first two look at every target in both families, the others in the family that the first
 # address of a pod or a node has.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from ansible_collections.twinstack.core.plugins.module_utils.contract import (
-    COLLECTOR,
-    JAEGER,
-    KIALI,
-    PROMETHEUS,
-    ServicePort,
-)
+
+class ServicePort(NamedTuple):
+    """A Service's name with its one port, which is the container's too."""
+
+    name: str
+    port: int
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,10 @@ class Component:
     storage: str = ""
 
 
+PROMETHEUS = ServicePort("prometheus", 9090)
+JAEGER = ServicePort("jaeger-query", 16686)
+COLLECTOR = ServicePort("jaeger-collector", 4317)  # takes spans by OTLP (gRPC)
+KIALI = ServicePort("kiali", 20001)
 # In the order of installation: Kiali reads the other two.
 COMPONENTS = {
     component.name: component

@@ -59,7 +59,7 @@ EXAMPLES = r"""
 - name: Create the cluster
   twinstack.core.kubeadm:
     phase: init
-    config: "{{ __twinstack_cluster | twinstack.core.kubeadm_init(inventory_hostname) }}"
+    config: "{{ twinstack_cluster | twinstack.core.kubeadm_init(inventory_hostname) }}"
 """
 
 RETURN = r"""

@@ -229,14 +229,14 @@ def test_tenants_move_between_revisions_and_back_without_losing_a_request(lab: L
         ):
             tenants = [{"name": "foo", "http_port": 30080, "https_port": 30443, "revision": revision}, BAR]
             given = revisions | {"twinstack_tenants": tenants, "istio_upgrade_path": "/hostname", "scenarios_run": []}
-            output = lab.play("playbooks/mesh/upgrade_tenants.yml", "-e", json.dumps(given), "-v")
+            output = lab.play("playbooks/istio/upgrade_tenants.yml", "-e", json.dumps(given), "-v")
             assert "Deployment foo/gateway" in output and "Deployment foo/web" in output
             assert proxies(lab, "foo") == {revision}
             assert proxies(lab, "bar") == {"stable"}
             running = lab.kubectl("-n foo get pods -o jsonpath='{.items[*].spec.containers[*].image}'")
             running += lab.kubectl("-n foo get pods -o jsonpath='{.items[*].spec.initContainers[*].image}'")
             assert image in running and ("site.example" in running) is (revision == "canary")
-        assert lab.changed(lab.play("playbooks/mesh/upgrade_tenants.yml", "-e", json.dumps(given))) == {}
+        assert lab.changed(lab.play("playbooks/istio/upgrade_tenants.yml", "-e", json.dumps(given))) == {}
     finally:
         lab.play("playbooks/mesh.yml")
         lab.play("playbooks/tenants.yml")
@@ -251,12 +251,12 @@ def test_a_switch_that_cannot_succeed_moves_nothing(lab: Lab) -> None:
     given["scenarios_run"] = []
     lab.play("tests/lab/workload.yml")
     try:
-        output = lab.play("playbooks/mesh/upgrade_tenants.yml", "-e", json.dumps(given), ok=False)
+        output = lab.play("playbooks/istio/upgrade_tenants.yml", "-e", json.dumps(given), ok=False)
         assert "Deployment istio-system/istiod-other: not there" in output
         assert "istio.io/rev=stable" in lab.kubectl("get namespace foo --show-labels"), "nothing was changed"
         lab.play("playbooks/mesh.yml", "-e", json.dumps(given))
         lab.kubectl("-n foo delete virtualservices.networking.istio.io web")
-        output = lab.play("playbooks/mesh/upgrade_tenants.yml", "-e", json.dumps(given), ok=False)
+        output = lab.play("playbooks/istio/upgrade_tenants.yml", "-e", json.dumps(given), ok=False)
         assert "nothing was begun: expected HTTP 200" in output
         assert "twinstack-load" not in lab.kubectl("get namespaces -o name")
     finally:
@@ -272,7 +272,7 @@ def test_requests_go_on_while_every_istiod_is_killed(lab: Lab) -> None:
 
 def test_uninstalling_the_mesh_leaves_nothing_of_it(lab: Lab) -> None:
     lab.kubectl("delete namespace foo")  # with a workload that is not the tenant's own: the test's
-    lab.play("playbooks/mesh/uninstall.yml")
+    lab.play("playbooks/istio/uninstall.yml")
     kinds = (
         "crd,validatingwebhookconfigurations,mutatingwebhookconfigurations,clusterroles,clusterrolebindings,namespaces"
     )
@@ -283,7 +283,7 @@ def test_uninstalling_the_mesh_leaves_nothing_of_it(lab: Lab) -> None:
         left = lab.shell(host, "cat /etc/cni/net.d/*; ls /etc/cni/net.d /opt/cni/bin; iptables-save; ip6tables-save")
         assert "istio" not in left.lower(), host
         assert "10-calico.conflist" in lab.shell(host, "ls /etc/cni/net.d"), host
-    assert lab.changed(lab.play("playbooks/mesh/uninstall.yml")) == {}
+    assert lab.changed(lab.play("playbooks/istio/uninstall.yml")) == {}
     lab.mesh = False
     try:
         lab.play("playbooks/verify.yml")

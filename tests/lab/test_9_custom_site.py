@@ -237,7 +237,7 @@ def test_a_pod_that_opted_out_is_named_where_tenants_move(lab: Lab, until: Until
     start(lab, "alone", meshed=False)
     try:
         until(lambda: ready(lab, "alone"), 60, "the pod")
-        output = lab.play("playbooks/mesh/upgrade_tenants.yml")
+        output = lab.play("playbooks/istio/upgrade_tenants.yml")
         assert "foo: not in the mesh, and not moved: pods alone" in output.replace("\n", " ")
         assert lab.changed(output) == {}
     finally:

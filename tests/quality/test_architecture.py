@@ -39,7 +39,10 @@ def test_imports_are_found() -> None:
     assert "action/verify_unchanged.py" in importing("action", "modules.verify_unchanged")
 
 
-@pytest.mark.parametrize("folder", ["plugin_utils", "filter", "action", "callback"])
+INSTALLER = ["plugin_utils", "filter", "lookup", "action", "callback", "module_utils/host", "module_utils/kube"]
+
+
+@pytest.mark.parametrize("folder", [*INSTALLER, "module_utils/istio", "module_utils/lab"])
 def test_the_installer_does_not_import_the_verification(folder: str) -> None:
     """What both say is in module_utils/contract.py. Actions that run a module's code import that module."""
     assert importing(folder, VERIFY) == {}
@@ -58,6 +61,12 @@ def test_scenarios_share_no_probes_with_the_verification() -> None:
         for path, names in importing("module_utils/scenarios", VERIFY).items()
     }
     assert not {path: names for path, names in foreign.items() if names}
+
+
+def test_modules_that_import_the_verification_are_its_own() -> None:
+    """And that of the scenarios, which share its way into a cluster, as the comparison of proxies does."""
+    own = {"modules/verify.py", "modules/verify_unchanged.py", "modules/scenarios.py", "modules/proxy_config.py"}
+    assert set(importing("modules", VERIFY)) <= own
 
 
 @pytest.mark.parametrize("name", ["contract", "families", "tracing"])

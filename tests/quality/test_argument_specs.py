@@ -133,7 +133,7 @@ every_role = pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 def test_playbooks_use_nothing_private(playbook: Path) -> None:
     """What passes from step to step is a documented output."""
     names: set[str] = set().union(*map(variables_of, expressions(load(playbook))))
-    assert not [name for name in names if name.startswith("__")]
+    assert not re.findall(r"\b__[a-z]\w+", playbook.read_text(encoding="utf-8"))
     known = {name for role in ROLES for name in options(role)} | GIVEN | OUTPUTS
     assert not [name for name in names if name not in known and not name.startswith("ansible_")]
 
@@ -144,7 +144,8 @@ def test_defaults_equal_the_specification(role: Path) -> None:
     specified = options(role)
     required = {name for name, option in specified.items() if option.get("required")}
     documented = {name: option.get("default") for name, option in specified.items() if name not in required}
-    assert load(role / "defaults" / "main.yml") == documented
+    found = {name: value for name, value in load(role / "defaults" / "main.yml").items() if name not in CONNECTION}
+    assert found == documented
     assert not [name for name in required if "default" in specified[name]]
 
 
@@ -156,7 +157,7 @@ def test_options_are_described_and_named_after_the_role(role: Path) -> None:
     assert not [name for name in specified if not name.startswith(f"{role.name}_") and name not in WORDS]
     assert not [name for name, option in specified.items() if not (option.get("description") and option.get("type"))]
     hidden = [name for name in load(role / "vars" / "main.yml") if name not in outputs(role)]
-    assert not [name for name in hidden if not name.startswith(f"__{role.name}_") and name not in CONNECTION]
+    assert not [name for name in hidden if not name.startswith(f"__{role.name}_")]
 
 
 @every_role
@@ -171,12 +172,22 @@ def test_used_variables_are_declared(role: Path) -> None:
 
 
 @every_role
+def test_private_names_are_of_the_role_itself(role: Path) -> None:
+    """In whatever way they are read: as a variable, by hostvars, or as an attribute."""
+    owners = sorted((one.name for one in ROLES), key=len, reverse=True)
+    files = [path for kind in ("*.yml", "*.j2") for path in role.rglob(kind)]
+    names = {name for path in files for name in re.findall(r"\b__([a-z]\w+)", path.read_text(encoding="utf-8"))}
+    owned = {name: next((owner for owner in owners if f"{name}_".startswith(f"{owner}_")), "") for name in names}
+    assert not {name: owner for name, owner in owned.items() if owner != role.name}
+
+
+@every_role
 def test_what_a_role_sets_is_private_or_a_documented_output(role: Path) -> None:
     """Registers are the role's own; a fact without two underscores is in the argument specification."""
     registered, facts = results(role)
     assert not [name for name in registered if not name.startswith(f"__{role.name}_")]
     public = {name for name in facts if not name.startswith(f"__{role.name}_")}
-    computed = {name for name in load(role / "vars" / "main.yml") if not name.startswith("__")} - CONNECTION
+    computed = {name for name in load(role / "vars" / "main.yml") if not name.startswith("__")}
     assert public | computed == outputs(role)
 
 

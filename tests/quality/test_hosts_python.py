@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import sys
 import tomllib
 from fnmatch import fnmatch
 
 from tests.conftest import ROOT
-from tests.quality.project import imports
+from tests.quality.project import PLUGINS, imports
 
 MODULES = ROOT / "plugins" / "modules"
 HOST = "module_utils.host"
@@ -24,6 +26,16 @@ def test_the_package_needs_nothing_but_itself() -> None:
         for path in (ROOT / "plugins" / "module_utils" / "host").rglob("*.py")
     }
     assert not {path: names for path, names in foreign.items() if names}
+
+
+def test_the_package_needs_no_library_of_the_controller() -> None:
+    """A host has Python and nothing else: its standard library, and what Ansible ships with a module."""
+    for path in (ROOT / "plugins" / "module_utils" / "host").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [name.name for name in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            tops = {name.partition(".")[0] for name in names if not name.startswith(("ansible.module_utils", PLUGINS))}
+            assert tops <= sys.stdlib_module_names, path
 
 
 def test_modules_of_hosts_need_nothing_but_the_package() -> None:

@@ -11,10 +11,11 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from ansible_collections.twinstack.core.plugins.module_utils.contract import JAEGER, KIALI, OBSERVABILITY, PROMETHEUS
+from ansible_collections.twinstack.core.plugins.module_utils.contract import OBSERVABILITY
 from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILIES
 from ansible_collections.twinstack.core.plugins.module_utils.kube.client import Client
 from ansible_collections.twinstack.core.plugins.module_utils.kube.errors import API_ERRORS
+from ansible_collections.twinstack.core.plugins.module_utils.observability import JAEGER, KIALI, PROMETHEUS
 from ansible_collections.twinstack.core.plugins.module_utils.scenarios import telemetry
 from ansible_collections.twinstack.core.plugins.module_utils.scenarios.model import Result, request_specs
 from ansible_collections.twinstack.core.plugins.module_utils.scenarios.requests import RequestSender

@@ -14,11 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
-from ansible_collections.twinstack.core.plugins.module_utils.contract import KIALI, OBSERVABILITY, PROMETHEUS
+from ansible_collections.twinstack.core.plugins.module_utils.contract import OBSERVABILITY
 from ansible_collections.twinstack.core.plugins.module_utils.kube.client import Client
 from ansible_collections.twinstack.core.plugins.module_utils.kube.errors import API_ERRORS, RefusedError, reason
 from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import APPLY_SET_LABEL, Object
 from ansible_collections.twinstack.core.plugins.module_utils.kube.paths import path
+from ansible_collections.twinstack.core.plugins.module_utils.observability import KIALI, PROMETHEUS
 from ansible_collections.twinstack.core.plugins.module_utils.verify.objects import (
     CONTAINER,
     LABEL,

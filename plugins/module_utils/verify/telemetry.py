@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from ansible_collections.twinstack.core.plugins.module_utils.contract import (
-    COLLECTOR,
-    OBSERVABILITY,
-    PROMETHEUS,
-    ServicePort,
-)
+from ansible_collections.twinstack.core.plugins.module_utils.contract import OBSERVABILITY
+from ansible_collections.twinstack.core.plugins.module_utils.observability import COLLECTOR, PROMETHEUS, ServicePort
 from ansible_collections.twinstack.core.plugins.module_utils.verify.model import MESH, POD, Action, Fetch, Known, Probe
 from ansible_collections.twinstack.core.plugins.module_utils.verify.requests import missing, url
 from ansible_collections.twinstack.core.plugins.module_utils.verify.scope import Scope

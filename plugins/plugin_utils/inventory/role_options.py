@@ -50,7 +50,8 @@ def load(roles: Path = ROLES) -> Declared:
         prefixes.append(f"{path.parent.parent.name}_")
         for entry_point in _read(path)["argument_specs"].values():
             options.update(entry_point.get("options") or {})
-        defaults.update(_read(path.parent.parent / "defaults" / "main.yml") or {})
+        given = _read(path.parent.parent / "defaults" / "main.yml") or {}
+        defaults.update({name: value for name, value in given.items() if name in options})
     return Declared(options, defaults, tuple(prefixes))
 
 

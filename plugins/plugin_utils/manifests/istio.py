@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.twinstack.core.plugins.module_utils.contract import COLLECTOR, ISTIO_SYSTEM
+from ansible_collections.twinstack.core.plugins.module_utils.contract import ISTIO_SYSTEM
+from ansible_collections.twinstack.core.plugins.module_utils.observability import COLLECTOR
 
 HOST = "kubernetes.io/hostname"
 # The configuration that Calico's calico-node writes; istio-cni adds itself to it, and again whenever calico-node has

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.twinstack.core.plugins.module_utils.contract import JAEGER, KIALI, OBSERVABILITY, PROMETHEUS
-from ansible_collections.twinstack.core.plugins.module_utils.observability import COMPONENTS
+from ansible_collections.twinstack.core.plugins.module_utils.contract import OBSERVABILITY
+from ansible_collections.twinstack.core.plugins.module_utils.observability import COMPONENTS, JAEGER, KIALI, PROMETHEUS
 from ansible_collections.twinstack.core.plugins.plugin_utils.manifests.observability import (
     PATIENCE,
     Object,

@@ -16,12 +16,12 @@ from ansible_collections.twinstack.core.plugins.module_utils.contract import (
     KUBELET_JOB,
     NODE_FAMILIES_JOB,
     PODS_JOB,
-    PROMETHEUS,
     PROMETHEUS_JOB,
     PROXIES_JOB,
     SERVICE_FAMILIES_JOB,
 )
 from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILIES, bracketed
+from ansible_collections.twinstack.core.plugins.module_utils.observability import PROMETHEUS
 
 KUBELET_PORT = 10250
 IPVS_APP = "twinstack-ipvs-servers"

@@ -9,11 +9,11 @@ from typing import Any
 
 from ansible_collections.twinstack.core.plugins.module_utils.contract import (
     CERTIFICATE_HOST,
-    COLLECTOR,
     ISTIO_PROXY,
     ISTIO_SYSTEM,
     OBSERVABILITY,
 )
+from ansible_collections.twinstack.core.plugins.module_utils.observability import COLLECTOR
 from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import istio as mesh
 from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import observability, tenant_workloads
 

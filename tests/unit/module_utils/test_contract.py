@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from ansible_collections.twinstack.core.plugins.module_utils.contract import (
-    COLLECTOR,
     IPVS_JOB,
-    JAEGER,
-    KIALI,
     NODE_FAMILIES_JOB,
     OBSERVABILITY,
-    PROMETHEUS,
     SERVICE_FAMILIES_JOB,
 )
+from ansible_collections.twinstack.core.plugins.module_utils.observability import COLLECTOR, JAEGER, KIALI, PROMETHEUS
 from ansible_collections.twinstack.core.plugins.module_utils.verify.groups.scrape_targets import JOBS, NODE_JOBS
 from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import prometheus_jobs
 

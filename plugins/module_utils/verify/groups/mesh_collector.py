@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ansible_collections.twinstack.core.plugins.module_utils.contract import COLLECTOR, OBSERVABILITY
+from ansible_collections.twinstack.core.plugins.module_utils.contract import OBSERVABILITY
 from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILIES
+from ansible_collections.twinstack.core.plugins.module_utils.observability import COLLECTOR
 from ansible_collections.twinstack.core.plugins.module_utils.verify import commands
 from ansible_collections.twinstack.core.plugins.module_utils.verify.group import Document, Group, Part, Turn
 from ansible_collections.twinstack.core.plugins.module_utils.verify.model import Probe

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ansible_collections.twinstack.core.plugins.module_utils.contract import OBSERVABILITY, PROMETHEUS
+from ansible_collections.twinstack.core.plugins.module_utils.contract import OBSERVABILITY
 from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILIES
+from ansible_collections.twinstack.core.plugins.module_utils.observability import PROMETHEUS
 from ansible_collections.twinstack.core.plugins.module_utils.verify import commands
 from ansible_collections.twinstack.core.plugins.module_utils.verify.group import Document, Group, Part, Turn
 from ansible_collections.twinstack.core.plugins.module_utils.verify.mesh import service_probe

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ansible_collections.twinstack.core.plugins.module_utils.contract import JAEGER
 from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILIES
+from ansible_collections.twinstack.core.plugins.module_utils.observability import JAEGER
 from ansible_collections.twinstack.core.plugins.module_utils.tracing import trace_id
 from ansible_collections.twinstack.core.plugins.module_utils.verify import commands
 from ansible_collections.twinstack.core.plugins.module_utils.verify.group import Document, Group, Part, Turn

@@ -16,12 +16,12 @@ from ansible_collections.twinstack.core.plugins.module_utils.contract import (
     NODE_FAMILIES_JOB,
     OBSERVABILITY,
     PODS_JOB,
-    PROMETHEUS,
     PROMETHEUS_JOB,
     PROXIES_JOB,
     SERVICE_FAMILIES_JOB,
 )
 from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILIES
+from ansible_collections.twinstack.core.plugins.module_utils.observability import PROMETHEUS
 from ansible_collections.twinstack.core.plugins.module_utils.verify.group import Document, Group, Part, Turn
 from ansible_collections.twinstack.core.plugins.module_utils.verify.model import Probe
 from ansible_collections.twinstack.core.plugins.module_utils.verify.scope import Scope

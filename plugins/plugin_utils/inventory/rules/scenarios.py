@@ -16,7 +16,7 @@ KNOWN = Path(__file__).resolve().parents[4] / "roles" / "scenarios" / "vars" / "
 
 def known() -> list[dict[str, Any]]:
     """The scenarios that role scenarios brings."""
-    found: list[dict[str, Any]] = yaml.safe_load(KNOWN.read_text(encoding="utf-8"))["__scenarios_known"]
+    found: list[dict[str, Any]] = yaml.safe_load(KNOWN.read_text(encoding="utf-8"))["scenarios_known"]
     return found
 
 

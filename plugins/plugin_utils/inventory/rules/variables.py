@@ -29,7 +29,8 @@ def check_names(inventory: Inventory, declared: Declared, renamed: Mapping[str, 
     for variable in inventory.variables:
         name = variable.name
         if name in renamed:
-            yield Finding(variable.where, name, "an old name", renamed[name])
+            found = f"an old name, renamed to {renamed[name]}"
+            yield Finding(variable.where, name, found, renamed[name])
         elif name in declared.options:
             continue
         elif name.startswith(declared.prefixes):

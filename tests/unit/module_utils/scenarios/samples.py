@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 
 NODES = [{"IPv4": "192.0.2.1", "IPv6": "2001:db8::1"}, {"IPv4": "192.0.2.2", "IPv6": "2001:db8::2"}]
 EXTERNAL = {"port": 18098, "ipv4": "192.0.2.9", "ipv6": "2001:db8::9"}
-KNOWN: list[dict[str, Any]] = yaml.safe_load((ROOT / "roles/scenarios/vars/main.yml").read_text())["__scenarios_known"]
+KNOWN: list[dict[str, Any]] = yaml.safe_load((ROOT / "roles/scenarios/vars/main.yml").read_text())["scenarios_known"]
 TENANTS = model.parse_tenants(
     yaml.safe_load((ROOT / "inventory/lab/group_vars/all/tenants.yml").read_text())["twinstack_tenants"]
 )

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.twinstack.core.plugins.module_utils.contract import JAEGER, KIALI, OBSERVABILITY, PROMETHEUS
+from ansible_collections.twinstack.core.plugins.module_utils.contract import OBSERVABILITY
 from ansible_collections.twinstack.core.plugins.module_utils.kube.client import Client
+from ansible_collections.twinstack.core.plugins.module_utils.observability import JAEGER, KIALI, PROMETHEUS
 from ansible_collections.twinstack.core.plugins.module_utils.scenarios import telemetry_checks
 from ansible_collections.twinstack.core.plugins.module_utils.scenarios.requests import RequestSender
 from ansible_collections.twinstack.core.plugins.module_utils.scenarios.settings import Settings

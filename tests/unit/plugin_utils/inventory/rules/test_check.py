@@ -154,7 +154,7 @@ def test_a_renamed_variable_is_reported_with_its_new_name(tmp_path: Path) -> Non
     rules = replace(inventories.rules(), renamed={"twinstack_link_mtu": "twinstack_mtu"})
     found = inventory_rules.check(inventories.load(inventories.write(tmp_path, files)), rules)
     assert [finding.line() for finding in errors(found)] == [
-        f"{SETTINGS}: twinstack_link_mtu: found an old name; expected twinstack_mtu"
+        f"{SETTINGS}: twinstack_link_mtu: found an old name, renamed to twinstack_mtu; expected twinstack_mtu"
     ]
 
 
