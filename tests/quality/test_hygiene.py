@@ -120,6 +120,19 @@ TESTED_THROUGH = {
 }
 
 
+def test_unit_tests_lie_where_the_code_lies() -> None:
+    """Each folder of tests is named after a folder of code, or after a module that has several files of tests."""
+    unit = ROOT / "tests" / "unit"
+    folders = {path.parent.relative_to(unit) for path in unit.rglob("test_*.py")}
+    lost = [
+        str(folder)
+        for folder in folders
+        if not any((ROOT / place / folder).is_dir() for place in ("plugins", "."))
+        and not (ROOT / "plugins" / folder).with_suffix(".py").is_file()
+    ]
+    assert lost == []
+
+
 def test_every_plugin_has_a_test() -> None:
     """It is imported by a test, or called by its full name."""
     tests = "\n".join(text(path) for path in files() if path.parts[len(ROOT.parts)] == "tests")
