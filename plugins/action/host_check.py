@@ -6,9 +6,10 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILY_KEYS
-from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding, errors, summary
+from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding, errors
 from ansible_collections.twinstack.core.plugins.plugin_utils.preflight.check import check_hosts, merged
 from ansible_collections.twinstack.core.plugins.plugin_utils.preflight.model import Host, Settings
+from ansible_collections.twinstack.core.plugins.plugin_utils.run.refusal import refused
 
 
 class ActionModule(ActionBase):
@@ -61,13 +62,9 @@ class ActionModule(ActionBase):
             addresses = {family: str(variables[family]) for family in FAMILY_KEYS}
             hosts.append(Host(name, addresses, probe["probe"], peers))
         findings = merged(findings + check_hosts(hosts, settings))
-        wrong = errors(findings)
         result["changed"] = False
-        if wrong:
-            result["failed"] = True
-            count = "1 reason" if len(wrong) == 1 else f"{len(wrong)} reasons"
-            result["msg"] = summary(findings, f"{count} not to touch any host")
-            return result
+        if errors(findings):
+            return result | refused(findings, "to touch any host")
         result["findings"] = [finding.as_dict() for finding in findings]
         result["warnings"] = [finding.line() for finding in findings]
         return result

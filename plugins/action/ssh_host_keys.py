@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.twinstack.core.plugins.module_utils.findings import summary
+from ansible_collections.twinstack.core.plugins.plugin_utils.run.refusal import refused
 from ansible_collections.twinstack.core.plugins.plugin_utils.ssh import host_keys
 
 
@@ -43,7 +43,7 @@ class ActionModule(ActionBase):
             "altered": _fingerprints(comparison.altered),
         }
         if findings:
-            result |= {"failed": True, "msg": summary(findings, f"{len(findings)} reason(s) not to trust these keys")}
+            result |= refused(findings, "to trust these keys")
         else:
             result["content"] = comparison.content
         return result

@@ -11,7 +11,7 @@ description:
   - Prints a line when a play begins and one when a role has ended, with host counts, time and the slowest task.
     Failures, differences and what C(debug) says are shown as Ansible's default output shows them; C(-v)
     shows all of that output.
-  - Writes C(artifacts/run.json) beside the inventory, and the same as C(artifacts/runs/<time>.json), with the time of
+  - Writes C(.artifacts/run.json) beside the inventory, and the same as C(.artifacts/runs/<time>.json), with the time of
     every play, role, task and host and the number of SSH executions per host. Both hold names and figures only, no
     arguments, no results.
 requirements:
@@ -137,7 +137,7 @@ class CallbackModule(Default):
             self._names.setdefault(str(host.vars.get("ansible_host", host.name)), host.name)
             folder = Path(str(host.vars.get("inventory_dir")))  # "None" for hosts of a list on the command line
             if self._folder is None and folder.is_absolute():
-                self._folder = folder / "artifacts"
+                self._folder = folder / ".artifacts"
         if self._record is not None:
             self._record.phase_begins(name, self._now())
             self._write(finished=False, stats={})

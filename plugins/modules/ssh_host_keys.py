@@ -43,7 +43,7 @@ EXAMPLES = r"""
 - name: Look at the hosts' keys
   twinstack.core.ssh_host_keys:
     hosts: "{{ groups['control_plane'] + groups['worker'] }}"
-    known_hosts: "{{ inventory_dir }}/known_hosts"
+    known_hosts: "{{ inventory_dir }}/.known_hosts"
   run_once: true
   register: keys
 """

@@ -2,7 +2,7 @@
 
 A client on a worker calls a server on the other by its Service's address, from sidecar to sidecar in one namespace and
 without any proxy in the other. Ways and families take turns, round by round, so that what else the hosts do meets all
-of them alike; the figures are medians of the rounds. Prints JSON and writes artifacts/bench_mesh.json. The lab with
+of them alike; the figures are medians of the rounds. Prints JSON and writes .artifacts/bench_mesh.json. The lab with
 everything must be up (`make lab`): PYTHONPATH=collections .venv/bin/python tests/bench/mesh.py
 """
 
@@ -20,7 +20,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.scenarios.fortio im
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import index as bundle_index
 
 REPO = Path(__file__).parent.parent.parent
-ARTIFACTS = REPO / "inventory" / "lab" / "artifacts"
+ARTIFACTS = REPO / "inventory" / "lab" / ".artifacts"
 ROUNDS, SECONDS, CONNECTIONS = 12, 4, 4  # an even number of rounds: every way is as often before the others as after
 WAYS = {"meshed": {"istio.io/rev": "default"}, "unmeshed": {}}
 CLIENT_NODE, SERVER_NODE = "worker1", "worker2"

@@ -26,7 +26,7 @@ from tests.lab.test_8_tenant_options import OUTSIDE, make, ready, service, start
 
 Until = Callable[..., None]
 pytestmark = pytest.mark.usefixtures("everything")
-SECRETS = REPO / "inventory/lab/secrets"
+SECRETS = REPO / "inventory/lab/.secrets"
 WORKER1 = {"IPv4": "10.66.0.12", "IPv6": "[fd66::12]"}
 BAR_PORT = 30081
 A_SECOND = 4  # requests that the limit of the test's own lets through
@@ -172,7 +172,7 @@ def test_scenarios_verify_the_tenants_of_another_inventory(lab: Lab, as_before: 
     (folder / "group_vars/all/tenants.yml").write_text(yaml.safe_dump(own))
 
     def report() -> dict[tuple[str, str], bool]:
-        data = json.loads((folder / "artifacts/report.json").read_text())
+        data = json.loads((folder / ".artifacts/report.json").read_text())
         return {(result["id"], result["family"]): result["ok"] for result in data["scenarios"]}
 
     lab.play("playbooks/tenants.yml", inventory=folder)
@@ -184,7 +184,7 @@ def test_scenarios_verify_the_tenants_of_another_inventory(lab: Lab, as_before: 
         (name, family): name == "lending" for name in ("lending", "wrong") for family in ("IPv4", "IPv6")
     }
     assert "v0.0.9" in output, "what was expected is on the screen"
-    assert "Who lends what" in (folder / "artifacts/report.html").read_text()
+    assert "Who lends what" in (folder / ".artifacts/report.html").read_text()
     unknown = lab.play("playbooks/scenarios.yml", "-e", "scenarios_run=S1,lending", inventory=folder, ok=False)
     assert "S1: found no such scenario" in unknown.replace("\n", " ")
 

@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 
 PLUGINS = "ansible_collections.twinstack.core.plugins."
 #: Folders that hold what tools or runs leave behind, or a second name for the same files.
-SKIPPED = {"__pycache__", "collections", "artifacts", "secrets"}
+SKIPPED = {"__pycache__", "collections", ".artifacts", ".secrets"}
 
 
 @cache

@@ -3,14 +3,14 @@ ansible.cfg of its own. What a run cannot do without is said in its plays and in
 
 from __future__ import annotations
 
-import re
+import shlex
 from collections.abc import Collection
 from pathlib import Path
 
 from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding
 
 CALLBACK = "twinstack.core.run_report"
-#: What runs leave in an inventory's folder, which Ansible would read as a part of the inventory.
+#: What runs leave in an inventory's folder, each with a dot before it: Ansible reads every other file there as hosts.
 LEFT = ("artifacts", "secrets", "known_hosts")
 
 
@@ -27,18 +27,16 @@ def missing(callbacks: Collection[str]) -> list[Finding]:
     return [Finding("ansible.cfg", "stdout_callback", shown, expected, hint, level="warning")]
 
 
-def unread(sources: Collection[Path], patterns: Collection[str]) -> list[Finding]:
-    """Whether Ansible takes what runs leave beside an inventory for hosts.
+def left_by_earlier_releases(folder: Path, chosen: Collection[Path]) -> list[Finding]:
+    """What earlier releases left in an inventory's folder under names that Ansible takes for hosts.
 
-    sources: what was given with ``-i``. patterns: INVENTORY_IGNORE_PATTERNS. A warning before the first run has left
-    anything, an error after it.
+    folder: the inventory's. chosen: places that the inventory sets itself; what lies there stays.
     """
-    taken = [name for name in LEFT if not any(re.search(pattern, name) for pattern in patterns)]
-    folders = [source for source in sources if source.is_dir()]
-    if not taken or not folders:
+    moves = [name for name in LEFT if (folder / name).exists() and folder / name not in chosen]
+    if not moves:
         return []
-    level = "error" if any((folder / name).exists() for folder in folders for name in taken) else "warning"
-    found = ", ".join(patterns) or "nothing"
-    expected = f"patterns for {', '.join(taken)}, which runs leave there and which name no hosts"
-    hint = f"export ANSIBLE_INVENTORY_IGNORE_REGEX='{', '.join(f'^{name}$' for name in LEFT)}'"
-    return [Finding("ansible.cfg", "ignore_patterns of the inventory", found, expected, hint, level=level)]
+    commands = [f"mv {shlex.quote(str(folder / name))} {shlex.quote(str(folder / f'.{name}'))}" for name in moves]
+    if "known_hosts" in moves:
+        commands.append("set UserKnownHostsFile={{ inventory_dir }}/.known_hosts in group_vars/all/connection.yml")
+    expected = f"{', '.join(f'.{name}' for name in moves)}, which Ansible does not read as hosts"
+    return [Finding(folder.name, "files of an earlier release", ", ".join(moves), expected, " && ".join(commands))]

@@ -63,7 +63,7 @@ def test_a_run_leaves_its_record_and_no_secret(tmp_path: Path, playbook: Callabl
     inventory = environment(tmp_path)
     done = playbook("-i", inventory, tmp_path / "play.yml")
     assert done.code != 0
-    data = json.loads((inventory / "artifacts/run.json").read_text())
+    data = json.loads((inventory / ".artifacts/run.json").read_text())
     assert [phase["name"] for phase in data["phases"]] == ["First", "Second"]
     tasks = data["phases"][0]["roles"][0]["tasks"]
     assert [task["name"] for task in tasks] == ["Use {{ password }}", "Pass it on", "Say something"]
@@ -73,7 +73,7 @@ def test_a_run_leaves_its_record_and_no_secret(tmp_path: Path, playbook: Callabl
     assert not data["ok"]
     assert data["finished"]
     assert data["ssh_executions"] == {}, "local connections are no SSH"
-    written = "".join(path.read_text() for path in (inventory / "artifacts").rglob("*.json"))
+    written = "".join(path.read_text() for path in (inventory / ".artifacts").rglob("*.json"))
     assert CANARY not in written
     assert "a plain message" not in written, "results have no place in the record"
 
@@ -98,7 +98,7 @@ def test_without_an_inventory_folder_nothing_is_written(tmp_path: Path, playbook
     text = "[{hosts: localhost, connection: local, gather_facts: false, name: P, tasks: []}]"
     (tmp_path / "play.yml").write_text(text, encoding="utf-8")
     playbook("-i", "localhost,", tmp_path / "play.yml").succeeded()
-    assert not (tmp_path / "artifacts").exists()
+    assert not (tmp_path / ".artifacts").exists()
     assert not (ROOT / "None").exists()
 
 

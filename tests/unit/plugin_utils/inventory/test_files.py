@@ -14,7 +14,7 @@ def test_files_scan_skips_what_ansible_skips(tmp_path: Path) -> None:
     files = {
         "hosts.yml": {"worker": {"hosts": {"w": {"ipv4": "x"}}}},
         "known_hosts": "w ssh-ed25519 AAAA\n",
-        "artifacts/run.json": {"a": 1},
+        ".artifacts/run.json": {"a": 1},
         "group_vars/all/.hidden.yml": {"a": 1},
         "group_vars/all/old.yml~": {"a": 1},
         "group_vars/all/more/deep.yml": {"a": 1},

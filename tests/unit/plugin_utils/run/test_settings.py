@@ -20,14 +20,17 @@ def test_it_may_be_one_callback_of_several() -> None:
     assert settings.missing({"default", settings.CALLBACK}) == []
 
 
-def test_what_runs_leave_is_no_inventory(tmp_path: Path) -> None:
-    """Told before anything is there, refused once it would be read as hosts."""
-    ignored = ["^artifacts$", "^secrets$", "^known_hosts$"]
-    assert settings.unread([tmp_path], ignored) == []
-    assert [finding.level for finding in settings.unread([tmp_path], [])] == ["warning"]
+def test_what_earlier_releases_left_is_moved_where_ansible_does_not_look(tmp_path: Path) -> None:
+    """One finding with all commands; nothing for names that Ansible ignores, nor for a place that was chosen."""
+    (tmp_path / ".artifacts").mkdir()
+    assert settings.left_by_earlier_releases(tmp_path, []) == []
     (tmp_path / "artifacts").mkdir()
-    [finding] = settings.unread([tmp_path], [])
-    assert finding.level == "error"
-    assert finding.hint == "export ANSIBLE_INVENTORY_IGNORE_REGEX='^artifacts$, ^secrets$, ^known_hosts$'"
-    assert settings.unread([tmp_path], ignored) == []
-    assert settings.unread([tmp_path / "hosts.yml"], []) == []
+    (tmp_path / "known_hosts").touch()
+    [finding] = settings.left_by_earlier_releases(tmp_path, [])
+    assert finding.level == "error" and finding.found == "artifacts, known_hosts"
+    assert finding.hint == (
+        f"mv {tmp_path}/artifacts {tmp_path}/.artifacts && mv {tmp_path}/known_hosts {tmp_path}/.known_hosts && "
+        "set UserKnownHostsFile={{ inventory_dir }}/.known_hosts in group_vars/all/connection.yml"
+    )
+    chosen = [tmp_path / "artifacts", tmp_path / "known_hosts"]
+    assert settings.left_by_earlier_releases(tmp_path, chosen) == []

@@ -191,7 +191,7 @@ class TestPlaybook:
     def test_asks_accepts_and_refuses_a_changed_key(
         self, environment: Path, servers: Callable[..., int], playbook: Callable[..., Any]
     ) -> None:
-        file = environment / "known_hosts"
+        file = environment / ".known_hosts"
         play = ("playbooks/trust_hosts.yml", "-i", environment / "hosts.yml")
         refused = playbook(*play)
         assert refused.code
