@@ -110,7 +110,7 @@ class CallbackModule(Default):
         for place, role in enumerate(roles):
             if (all_of_them or place < slowest) and place not in self._shown:
                 self._shown.add(place)
-                if not role.only_validates() and role.statuses():
+                if not role.did_nothing():
                     self._line(role_line(role, self._now()))
 
     def _now(self) -> float:

@@ -139,7 +139,7 @@ def main() -> None:
         if damaged and group not in image_store.OWN_GROUPS:
             module.fail_json(
                 msg=f"images: found {', '.join(damaged)} damaged, as a power cut does; expected them whole. All of the "
-                "host's have to be recreated. Try: ansible-playbook playbooks/cluster/nodes.yml"
+                "host's have to be recreated. Try: ansible-playbook site.yml --tags containerd"
             )
         if archive and lacking and not running:
             found = artifact_store.file_sha256(archive)

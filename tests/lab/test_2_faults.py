@@ -112,7 +112,7 @@ def test_dns_without_its_ipv6_address(lab: Lab) -> None:
         lab.kubectl(f"-n kube-system patch service kube-dns --type merge -p '{narrow}'")
         found = broken(lab)
     finally:
-        lab.play("playbooks/cluster/network.yml")
+        lab.play("site.yml", "--tags", "calico")
     assert families(found) == {"IPv6"}
     assert groups(found) <= {"dns", "headless", "kube-proxy"}
     assert {source for source, _target in paths(found, "dns")} == set(HOSTS)
@@ -124,7 +124,7 @@ def test_without_an_ipv6_pool(lab: Lab) -> None:
         lab.kubectl("delete ippools.crd.projectcalico.org default-ipv6-ippool")
         failed = failures(lab)
     finally:
-        lab.play("playbooks/cluster/network.yml")
+        lab.play("site.yml", "--tags", "calico")
     # Calico starts no pod at all that lacks an address of one family. What could not be tried for that reason says so
     # in both families; what was tried and failed is IPv6 alone.
     tried = [probe for probe in failed if not probe["detail"].startswith("not tried")]
@@ -136,9 +136,9 @@ def test_without_an_ipv6_pool(lab: Lab) -> None:
 @pytest.fixture(scope="module")
 def always_encapsulated(lab: Lab) -> Iterator[None]:
     """Pod traffic between hosts in VXLAN packets, even on one link."""
-    lab.play("playbooks/cluster/network.yml", "-e", "twinstack_encapsulation=VXLAN")
+    lab.play("site.yml", "--tags", "calico", "-e", "twinstack_encapsulation=VXLAN")
     yield
-    lab.play("playbooks/cluster/network.yml")
+    lab.play("site.yml", "--tags", "calico")
 
 
 @pytest.mark.usefixtures("always_encapsulated")

@@ -66,6 +66,10 @@ class Role:
         """Whether all it did was to check its own arguments."""
         return all(task.action == VALIDATION for task in self.tasks)
 
+    def did_nothing(self) -> bool:
+        """Whether no task of it ran, but for the check of its own arguments."""
+        return self.only_validates() or set(self.statuses().values()) <= {"skipped"}
+
     def statuses(self) -> dict[str, str]:
         """Every host's worst status."""
         worst: dict[str, str] = {}

@@ -189,7 +189,7 @@ def test_damage_is_mended_by_the_import_that_a_host_cannot_be_without(
     containerd.have = {"a:1": "sha256:aa", "b:1": "sha256:bb"}
     containerd.damaged = ["b:1"]
     found = containerd.run(capsys, group="observability")
-    assert found["msg"].startswith("images: found b:1 damaged") and found["msg"].endswith("playbooks/cluster/nodes.yml")
+    assert found["msg"].startswith("images: found b:1 damaged") and found["msg"].endswith("site.yml --tags containerd")
     assert containerd.emptied == 0
 
 
