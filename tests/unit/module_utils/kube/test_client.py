@@ -132,11 +132,3 @@ def test_a_kubeconfig_that_is_none_is_reported(tmp_path: Path) -> None:
     (tmp_path / "kubeconfig").write_text("{}", encoding="utf-8")
     with pytest.raises(KubeconfigError, match="Invalid kube-config"):
         Client(str(tmp_path / "kubeconfig"), None, "test")
-
-
-def test_paths_are_those_of_the_api() -> None:
-    assert path_of("v1") == "/api/v1"
-    assert path_of("apps/v1", "deployments") == "/apis/apps/v1/deployments"
-    assert path_of("v1", "pods", "a b") == "/api/v1/namespaces/a%20b/pods"
-    assert path_of("apps/v1", "deployments", "demo", "x/y") == "/apis/apps/v1/namespaces/demo/deployments/x%2Fy"
-    assert path_of("v1", "namespaces", name="demo") == "/api/v1/namespaces/demo"

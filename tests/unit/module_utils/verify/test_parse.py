@@ -2,81 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from ansible_collections.twinstack.core.plugins.module_utils.verify.model import (
-    Fetch,
-    NoServers,
-    Query,
-    Servers,
-    Verdict,
-)
+from ansible_collections.twinstack.core.plugins.module_utils.verify.model import Fetch, Query, Verdict
 from ansible_collections.twinstack.core.plugins.module_utils.verify.parse import (
     NO_PING,
+    Request,
     judge_fetch,
-    judge_no_servers,
     judge_ping,
     judge_query,
-    judge_servers,
     parse_curl,
     parse_dns,
-    parse_ip_vs,
     peer_address,
     split_output,
 )
 
-IP_VS = """\
-IP Virtual Server version 1.2.1 (size=4096)
-Prot LocalAddress:Port Scheduler Flags
-  -> RemoteAddress:Port Forward Weight ActiveConn InActConn
-TCP  0A600001:01BB rr 
-  -> 0A42000B:192B      Masq    1      4          0         
-UDP  0A60000A:0035 rr 
-  -> 0AF40203:0035      Masq    1      0          6         
-  -> 0AF40202:0035      Masq    1      0          6         
-TCP  [fd66:0096:0000:0000:0000:0000:0000:000a]:0035 rr 
-  -> [fd66:0244:0000:0002:0000:0000:0000:0003]:0035      Masq    1      0          0         
-  -> [fd66:0244:0000:0002:0000:0000:0000:0002]:0035      Masq    0      0          0         
-TCP  0A600909:0050 rr 
-FWM  00000001 rr 
-  -> 0AF40203:0035      Masq    1      0          6         
-""".splitlines()  # noqa: W291
-
-
-def test_ip_vs_of_both_families() -> None:
-    assert parse_ip_vs(IP_VS) == {
-        "TCP 10.96.0.1:443": {"10.66.0.11:6443"},
-        "UDP 10.96.0.10:53": {"10.244.2.2:53", "10.244.2.3:53"},
-        "TCP [fd66:96::a]:53": {"[fd66:244:0:2::3]:53"},  # weight 0 takes no new connections
-        "TCP 10.96.9.9:80": frozenset(),
-    }
-
-
-def test_an_empty_table_is_no_entry() -> None:
-    assert parse_ip_vs(IP_VS[:3]) == {}
-    assert parse_ip_vs([]) == {}
-
-
-@pytest.mark.parametrize(
-    ("wanted", "ok", "part"),
-    [
-        ({"TCP 10.96.0.1:443": frozenset({"10.66.0.11:6443"})}, True, "-> 1"),
-        ({"TCP 10.96.0.7:443": frozenset({"10.66.0.11:6443"})}, False, "no entry TCP 10.96.0.7:443"),
-        ({"TCP 10.96.9.9:80": frozenset({"10.244.1.4:8080"})}, False, "found real servers none"),
-        ({"TCP [fd66:96::a]:53": frozenset({"[fd66:244:0:2::2]:53"})}, False, "expected [fd66:244:0:2::2]:53"),
-    ],
-)
-def test_real_servers(wanted: dict[str, frozenset[str]], ok: bool, part: str) -> None:
-    verdict = judge_servers(Servers(wanted), parse_ip_vs(IP_VS))
-    assert verdict.ok is ok
-    assert part in verdict.detail
-
-
-def test_remaining_entries_are_reported_by_family() -> None:
-    table = parse_ip_vs(IP_VS)
-    assert "found 3 IPVS entries" in judge_no_servers(NoServers("IPv4"), table).detail
-    assert "found 1 IPVS entries" in judge_no_servers(NoServers("IPv6"), table).detail
-    assert judge_no_servers(NoServers("IPv6"), {"TCP 10.0.0.1:1": frozenset()}).ok
-
+from tests.unit.module_utils.verify.samples import ANSWERED
 
 # --- the answer as a whole ------------------------------------------------------------------------------------
 
@@ -306,3 +248,28 @@ def test_ping_without_route() -> None:
 
 def test_ping_that_is_not_there_is_no_failure() -> None:
     assert judge_ping([NO_PING]).skip
+
+
+# --- what proxies do -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("told", "ok"),
+    [
+        (replace(ANSWERED, exit_code=56, error="Connection reset by peer"), True),
+        (replace(ANSWERED, exit_code=52, error="Empty reply from server"), True),
+        (replace(ANSWERED, exit_code=28, error="timed out"), False),
+        (replace(ANSWERED, exit_code=7, error="Connection refused"), False),
+        (ANSWERED, False),
+    ],
+)
+def test_only_a_broken_connection_is_a_refusal(told: Request, ok: bool) -> None:
+    assert judge_fetch(Fetch("http://x/", refused=True), told, [], {}).ok is ok
+
+
+def test_an_answer_must_hold_what_the_proxies_add() -> None:
+    action = Fetch("http://x/", contains=("spiffe://",))
+    assert judge_fetch(action, ANSWERED, ["By=spiffe://cluster.local/ns/x/sa/y;Hash=1"], {}).ok
+    verdict = judge_fetch(action, ANSWERED, [""], {})
+    assert not verdict.ok
+    assert "expected spiffe:// in it" in verdict.detail

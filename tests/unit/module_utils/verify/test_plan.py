@@ -8,17 +8,45 @@ from typing import Any
 import pytest
 from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILIES
 from ansible_collections.twinstack.core.plugins.module_utils.verify.group import Part
-from ansible_collections.twinstack.core.plugins.module_utils.verify.groups import ids
-from ansible_collections.twinstack.core.plugins.module_utils.verify.model import Known, Outside, Probe
-from ansible_collections.twinstack.core.plugins.module_utils.verify.observe import observe, waiting_reason
+from ansible_collections.twinstack.core.plugins.module_utils.verify.groups import (
+    ids,
+    mesh_graph,
+    mesh_metrics,
+    mesh_name,
+    mesh_rules,
+    mesh_strict,
+    mesh_trace,
+)
+from ansible_collections.twinstack.core.plugins.module_utils.verify.model import (
+    Fetch,
+    Known,
+    Listens,
+    Outside,
+    Probe,
+    Redirects,
+)
+from ansible_collections.twinstack.core.plugins.module_utils.verify.observe import observe
 from ansible_collections.twinstack.core.plugins.module_utils.verify.plan import plan, plan_without_agents
 from ansible_collections.twinstack.core.plugins.module_utils.verify.scope import Plan
 
-from tests.unit.module_utils.verify.samples import LAB, NAMESPACE, raw_cluster, sample_cluster
+from tests.unit.module_utils.verify.samples import (
+    LAB,
+    NAMESPACE,
+    RUN,
+    SPACE,
+    raw_cluster,
+    raw_mesh,
+    raw_observed,
+    sample_cluster,
+)
 
 
 def planned(raw: dict[str, Any], proxy_mode: str = "", outside: Outside | None = LAB) -> Plan:
     return plan(observe(raw), NAMESPACE, 18080, proxy_mode, outside)
+
+
+def with_telemetry() -> Plan:
+    return plan(observe(raw_observed()), NAMESPACE, 18080, "", LAB, RUN)
 
 
 def by_id(todo: Plan) -> dict[str, Probe]:
@@ -195,19 +223,69 @@ def test_check_mode_plans_only_what_the_api_shows() -> None:
     assert {probe.group for probe in todo.probes} == {"addresses"}
 
 
-@pytest.mark.parametrize(
-    ("status", "expected"),
-    [
-        (
-            {"containerStatuses": [{"state": {"waiting": {"reason": "ErrImageNeverPull", "message": "absent"}}}]},
-            "ErrImageNeverPull: absent",
-        ),
-        (
-            {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "message": "no node"}]},
-            "no node",
-        ),
-        ({"phase": "Pending"}, "Pending"),
-    ],
-)
-def test_why_a_pod_waits(status: dict[str, Any], expected: str) -> None:
-    assert waiting_reason({"metadata": {"name": "x"}, "status": status}) == expected
+# --- with a mesh, tenants and telemetry ------------------------------------------------------------------------
+
+
+def test_without_a_mesh_there_is_none_of_its_groups() -> None:
+    assert {probe.group for probe in planned(raw_cluster()).probes} == set(ids(Part.CLUSTER))
+
+
+@pytest.mark.parametrize("group", ids(Part.MESH))
+def test_every_group_of_the_mesh_is_probed_alike_in_both_families(group: str) -> None:
+    todo = planned(raw_mesh())
+    assert todo.skipped == ()
+    shapes = {
+        family: sorted(
+            (probe.source, probe.runner) for probe in todo.probes if (probe.group, probe.family) == (group, family)
+        )
+        for family in FAMILIES
+    }
+    assert shapes["IPv4"] == shapes["IPv6"] != []
+    for probe in todo.probes:
+        if probe.group == group and group == mesh_rules.GROUP.id:
+            assert probe.action == Redirects(probe.family)
+        elif probe.group == group:
+            assert isinstance(probe.action, Fetch)
+            if group == mesh_name.GROUP.id:
+                assert probe.action.family == probe.family and f"//{probe.target}.{SPACE}.svc." in probe.action.url
+            else:
+                assert ("[" in probe.action.url) is (probe.family == "IPv6"), probe.id
+
+
+def test_a_mesh_whose_pods_were_never_made_is_not_small_and_green() -> None:
+    raw = raw_mesh()
+    raw["pods"] = [item for item in raw["pods"] if item["metadata"]["namespace"] != SPACE]
+    todo = planned(raw)
+    assert {probe.id for probe in todo.probes} == {probe.id for probe in planned(raw_mesh()).probes}
+    for probe in todo.probes:
+        if probe.group in set(ids(Part.MESH)) - {mesh_strict.GROUP.id}:
+            assert isinstance(probe.action, Known) and not probe.action.ok, probe.id
+
+
+def test_without_an_outside_the_mesh_says_so_too() -> None:
+    assert [item.group for item in planned(raw_mesh(), outside=None).skipped] == ["node-port", "egress", "mesh-outside"]
+
+
+def test_tenants_and_telemetry_are_probed_alike_in_both_families() -> None:
+    groups = ids(Part.TENANTS, Part.TELEMETRY)
+    todo = [probe for probe in with_telemetry().probes if probe.group in groups]
+    assert {probe.group for probe in todo} == set(groups)
+    names = {family: {probe.id.replace(family, "F") for probe in todo if probe.family == family} for family in FAMILIES}
+    assert names["IPv4"] == names["IPv6"]
+    for probe in todo:
+        if isinstance(probe.action, Listens):
+            assert probe.action.family == probe.family
+            continue
+        assert isinstance(probe.action, Fetch)
+        assert ("[" in probe.action.url + probe.action.connect_to) is (probe.family == "IPv6"), probe.id
+
+
+def test_only_this_verifications_own_traffic_counts() -> None:
+    """What an earlier run left in Prometheus, Jaeger or Kiali does not count."""
+    other = plan(observe(raw_observed()), NAMESPACE, 18080, "", LAB, "cafe0002")
+    groups = {group.GROUP.id for group in (mesh_metrics, mesh_trace, mesh_graph)}  # the others show the moment
+    mine = {probe.id: probe.action for probe in with_telemetry().probes if probe.group in groups}
+    assert {name.partition("/")[0] for name in mine} == groups
+    theirs = {probe.id: probe.action for probe in other.probes if probe.group in groups}
+    assert set(mine) == set(theirs)
+    assert all(mine[name] != theirs[name] for name in mine)

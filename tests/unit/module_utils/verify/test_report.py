@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.twinstack.core.plugins.module_utils.verify.group import Part
 from ansible_collections.twinstack.core.plugins.module_utils.verify.groups import ids
 from ansible_collections.twinstack.core.plugins.module_utils.verify.model import Known, Outside, Probe, Verdict
+from ansible_collections.twinstack.core.plugins.module_utils.verify.observe import observe
 from ansible_collections.twinstack.core.plugins.module_utils.verify.plan import plan
 from ansible_collections.twinstack.core.plugins.module_utils.verify.report import (
     conclude,
@@ -17,7 +18,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify.report impor
     next_command,
 )
 
-from tests.unit.module_utils.verify.samples import NAMESPACE, sample_cluster
+from tests.unit.module_utils.verify.samples import LAB, NAMESPACE, RUN, raw_mesh, raw_observed, sample_cluster
 
 
 def report_of(**broken: Verdict) -> dict[str, Any]:
@@ -88,3 +89,9 @@ def test_what_was_not_tried_points_at_what_is_missing_and_not_at_its_group() -> 
     probe = Probe("dns", "dns", "dns", "IPv4", "a", "b", "pod/cp1", Known(False, why))
     assert "kubectl get node cp1 " in next_command(probe, Verdict(False, why))
     assert "kubectl get node cp1 " not in next_command(probe, Verdict(False, "broken"))
+
+
+@pytest.mark.parametrize("raw", [raw_mesh(), raw_observed()], ids=["mesh", "telemetry"])
+def test_every_probe_has_a_next_command(raw: dict[str, Any]) -> None:
+    for probe in plan(observe(raw), NAMESPACE, 18080, "", LAB, RUN).probes:
+        assert next_command(probe, Verdict(False, "x")), probe.id

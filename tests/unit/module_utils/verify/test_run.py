@@ -1,12 +1,7 @@
-"""Batches for real: the shell, curl and the listener over both loopbacks; then the loop around them."""
+"""The loop around batches: what is probed when, again, and what is waited for."""
 
 from __future__ import annotations
 
-import http.server
-import socket
-import subprocess
-import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,142 +13,18 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify.model import
     Fetch,
     Known,
     Probe,
-    Query,
     Verdict,
 )
 from ansible_collections.twinstack.core.plugins.module_utils.verify.observe import observe
-from ansible_collections.twinstack.core.plugins.module_utils.verify.outside import listening, run_outside
-from ansible_collections.twinstack.core.plugins.module_utils.verify.parse import judge, parse_output
+from ansible_collections.twinstack.core.plugins.module_utils.verify.outside import run_outside
 from ansible_collections.twinstack.core.plugins.module_utils.verify.run import (
     endpoints_complete,
     probe_all,
     wait_for_agents,
 )
 from ansible_collections.twinstack.core.plugins.module_utils.verify.scope import Plan
-from ansible_collections.twinstack.core.plugins.module_utils.verify.script import SCRIPT, batch
 
 from tests.unit.module_utils.verify.samples import NAMESPACE, raw_cluster, sample_cluster
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers GET with the path and POST with what was sent."""
-
-    def do_GET(self) -> None:
-        self._answer(self.path.encode())
-
-    def do_POST(self) -> None:
-        self._answer(self.rfile.read(int(self.headers["Content-Length"])))
-
-    def _answer(self, body: bytes) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Nothing."""
-
-
-class Server6(http.server.ThreadingHTTPServer):
-    address_family = socket.AF_INET6
-
-
-@pytest.fixture(scope="module")
-def ports() -> Iterator[dict[str, int]]:
-    """A server per family on the loopback."""
-    servers = {
-        "IPv4": http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler),
-        "IPv6": Server6(("::1", 0), Handler),
-    }
-    for server in servers.values():
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield {family: server.server_port for family, server in servers.items()}
-    for server in servers.values():
-        server.shutdown()
-        server.server_close()
-
-
-def run(actions: dict[int, Action]) -> dict[int, Verdict]:
-    output = parse_output(run_outside((), batch(actions), 30))
-    return {key: judge(key, action, output) for key, action in actions.items()}
-
-
-def test_one_batch_verifies_many_things_in_both_families(ports: dict[str, int]) -> None:
-    ipv4, ipv6 = f"http://127.0.0.1:{ports['IPv4']}", f"http://[::1]:{ports['IPv6']}"
-    verdicts = run(
-        {
-            0: Fetch(f"{ipv4}/a", bodies=frozenset({"/a"})),
-            1: Fetch(f"{ipv6}/b", bodies=frozenset({"/b"})),
-            2: Fetch(f"{ipv6}/c", bodies=frozenset({"/d"})),
-            3: Fetch(f"{ipv4}/echo", large=True),
-            4: Fetch(f"{ipv6}/echo", large=True),
-            5: Fetch(f"http://kubernetes.default.svc:1{ports['IPv6']}"[:-1], connect_to=f"[::1]:{ports['IPv6']}"),
-            6: Fetch(f"http://localhost:{ports['IPv6']}/e", "IPv6", frozenset({"/e"})),
-        }
-    )
-    assert {key: verdict.ok for key, verdict in verdicts.items()} == {
-        0: True,
-        1: True,
-        2: False,
-        3: True,
-        4: True,
-        5: True,
-        6: True,
-    }, verdicts
-    assert verdicts[2].detail == "found answer '/c', expected /d"
-    assert verdicts[0].milliseconds is not None
-
-
-def test_a_closed_port_fails_alone(ports: dict[str, int]) -> None:
-    with socket.socket(socket.AF_INET6) as unused:
-        unused.bind(("::1", 0))
-        closed = unused.getsockname()[1]
-        verdicts = run({0: Fetch(f"http://[::1]:{closed}/"), 1: Fetch(f"http://[::1]:{ports['IPv6']}/")})
-    assert verdicts[0].detail.startswith("curl 7:")
-    assert verdicts[1].ok
-
-
-def test_many_requests_come_back_each_to_its_own_number(ports: dict[str, int]) -> None:
-    actions: dict[int, Action] = {
-        number: Fetch(f"http://[::1]:{ports['IPv6']}/{number}", bodies=frozenset({f"/{number}"}))
-        for number in range(200)
-    }
-    assert [key for key, verdict in run(actions).items() if not verdict.ok] == []
-
-
-def test_a_token_reaches_only_its_own_request() -> None:
-    text = batch({0: Fetch("https://[::1]:1/", token=True), 1: Fetch("http://[::1]:1/")})
-    assert text.count("Authorization") == 1
-    assert text.partition("C next")[0].count("@TOKEN@") == 1
-
-
-def test_the_script_is_plain_sh() -> None:
-    subprocess.run(["sh", "-n", "-c", SCRIPT], check=True)
-
-
-def test_questions_without_server_go_to_the_resolvers_of_the_pod() -> None:
-    assert "Q 3 resolv.conf AAAA a.b.\n" in batch({3: Query("", "AAAA", "a.b.", frozenset())})
-
-
-@pytest.mark.parametrize(("address", "url", "seen"), [("127.0.0.1", "127.0.0.1", "127.0.0.1"), ("::1", "[::1]", "::1")])
-def test_the_listener_returns_the_source_in_both_families(address: str, url: str, seen: str) -> None:
-    with listening((), {"IPv4": "127.0.0.1", "IPv6": "::1"}) as outside:
-        action = Fetch(f"http://{url}:{outside.port}/", bodies=frozenset({seen}), source=True)
-        assert run({0: action})[0].ok
-    assert not run({0: action})[0].ok, "the listener is still there"
-
-
-def test_a_listener_that_cannot_start_says_why() -> None:
-    with pytest.raises(OSError, match="did not start"), listening(("sh", "-c", "echo no >&2; exit 1"), {"IPv4": "::"}):
-        pass
-
-
-def test_a_failing_prefix_is_reported() -> None:
-    with pytest.raises(OSError, match="exit status 3: nope"):
-        run_outside(("sh", "-c", "echo nope >&2; exit 3"), batch({}), 5)
-
-
-# --- the loop -------------------------------------------------------------------------------------------------
 
 
 def small_plan(ports: dict[str, int]) -> Plan:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import json
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from ansible_collections.twinstack.core.plugins.filter import comparison as filters
-from ansible_collections.twinstack.core.plugins.module_utils.istio import proxy_config
 from ansible_collections.twinstack.core.plugins.plugin_utils.report import comparison
 
 WORDS = set(comparison.WAYS.values())
@@ -31,41 +29,6 @@ def test_each_way_has_its_own_services_for_the_same_apps(way: str, number: int, 
     assert services[0]["spec"]["ipFamilies"][0] == "IPv6", "the cluster's first family first"
     asked = {family for item in services for family in item["spec"]["ipFamilies"]}
     assert asked == ({"IPv6"} if way == "single" else {"IPv4", "IPv6"})
-
-
-def dump(*parts: tuple[str, str, list[Any]]) -> str:
-    """What the command prints in a pod."""
-    configs = [{"@type": f"type.googleapis.com/envoy.admin.v3.{kind}", field: items} for kind, field, items in parts]
-    return json.dumps({"configs": configs}) + '\n{\n "allocated": "77"\n}\n' + proxy_config.END
-
-
-def test_only_what_istiod_sent_is_counted() -> None:
-    locality: dict[str, Any] = {"lb_endpoints": [{"endpoint": {"address": {}, "additional_addresses": [{}]}}]}
-    clusters = [{"cluster": {"name": name}} for name in ("outbound|80||a.svc", "BlackHoleCluster")]
-    text = dump(
-        ("BootstrapConfigDump", "bootstrap", [{}]),
-        ("ListenersConfigDump", "dynamic_listeners", [{}, {}]),
-        ("ClustersConfigDump", "dynamic_active_clusters", [{}, *clusters]),
-        (
-            "RoutesConfigDump",
-            "dynamic_route_configs",
-            [{"route_config": {"virtual_hosts": [{}, {}]}}, {"route_config": {}}],
-        ),
-        (
-            "EndpointsConfigDump",
-            "dynamic_endpoint_configs",
-            [{"endpoint_config": {"endpoints": [locality]}}],
-        ),
-    )
-    found = proxy_config.parse(text)
-    assert (found["listeners"], found["clusters"], found["routes"], found["endpoints"]) == (2, 3, 2, 2)
-    assert (found["outbound"], found["hosts"]) == (1, 1)
-    assert found["memory"] == 77 and found["bytes"] > 50
-
-
-def test_another_answer_is_no_count() -> None:
-    with pytest.raises(ValueError, match="Expecting"):
-        proxy_config.parse(f"curl: (7) Failed to connect\n{proxy_config.END}")
 
 
 def test_table_and_plot_say_what_is_emulated() -> None:
