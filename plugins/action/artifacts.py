@@ -12,6 +12,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.twinstack.core.plugins.module_utils.host import artifacts as artifact_store
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import index as bundle_index
+from ansible_collections.twinstack.core.plugins.plugin_utils.plan.notes import note_host
 
 MODULE = "twinstack.core.artifacts"
 
@@ -57,6 +58,7 @@ class ActionModule(ActionBase):
             for artifact in needed
             if artifact["kind"] == "package_set"
         }
+        note_host(self, task_vars, result)
         return result
 
     def _module(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:

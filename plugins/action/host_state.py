@@ -8,6 +8,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
+from ansible_collections.twinstack.core.plugins.plugin_utils.plan.notes import note_host
 
 
 class ActionModule(ActionBase):
@@ -27,6 +28,7 @@ class ActionModule(ActionBase):
                 module_name="twinstack.core.host_state", module_args=arguments, task_vars=task_vars or {}
             )
         )
+        note_host(self, task_vars, result)
         return result
 
     def _rendered(self, item: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:

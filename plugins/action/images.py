@@ -10,6 +10,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.twinstack.core.plugins.module_utils.host.images import store as image_store
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import index as bundle_index
+from ansible_collections.twinstack.core.plugins.plugin_utils.plan.notes import note_host
 
 MODULE = "twinstack.core.images"
 
@@ -57,6 +58,7 @@ class ActionModule(ActionBase):
             finally:
                 self._remove_tmp_path(folder)
         result.update(found)
+        note_host(self, task_vars, result)
         return result
 
     def _module(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:

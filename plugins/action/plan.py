@@ -10,6 +10,7 @@ from ansible import constants
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.twinstack.core.plugins.plugin_utils.plan import model, notes
+from ansible_collections.twinstack.core.plugins.plugin_utils.run.refusal import counted, said_once
 from ansible_collections.twinstack.core.plugins.plugin_utils.run.settings import CALLBACK
 
 
@@ -40,15 +41,20 @@ class ActionModule(ActionBase):
         if arguments["state"] == "begun":
             noted.unlink(missing_ok=True)
             return result | {"changed": False}
+        found = notes.read(noted)
+        noted.unlink(missing_ok=True)
+        refused = [note.refused for note in found if note.refused]
+        if refused:
+            title = counted(len(refused), "to touch any host")
+            return result | {"changed": False} | said_once(title, "\n".join([f"{title}:", *refused]))
         plan = model.make(
             cluster=arguments["cluster"],
             nodes=arguments["nodes"],
             control_plane=arguments["control_plane"],
-            notes=notes.read(noted),
+            notes=found,
             settings=arguments["settings"],
             unknown=[reason for reason in arguments["unknown"] if reason],
         )
-        noted.unlink(missing_ok=True)
         (folder / "plan.json").write_text(json.dumps(model.as_dict(plan), indent=1) + "\n", encoding="utf-8")
         text = model.text(plan)
         if constants.config.get_config_value("DEFAULT_STDOUT_CALLBACK") != CALLBACK:

@@ -39,6 +39,7 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.run.record import R
 
 KEPT_RUNS = 20  # older ones are removed
 REPORT = "twinstack.core.report"  # what its task returns as summary is shown at the run's end
+PLAN = "twinstack.core.plan"  # what its task returns as text is shown at once
 # Of a failed task: its message, which is shown by itself, and what a person does not look for.
 SAID = {
     "msg", "changed", "failed", "exception", "warnings", "deprecations", "assertion", "evaluated_to", "invocation",
@@ -181,7 +182,9 @@ class CallbackModule(Default):
         if result.task.resolved_action == REPORT:
             self._summaries.append(str(result.result.get("summary", "")))
         self._ended(result, "changed" if changed else "ok")
-        if not self._short:
+        if result.task.resolved_action == PLAN and result.result.get("text"):
+            self._line(str(result.result["text"]))
+        elif not self._short:
             super().v2_runner_on_ok(result)
         elif result.task.action in TALKING and "msg" in result.result and not result.result.get("censored"):
             self._line(_said(result.result["msg"]))

@@ -108,6 +108,10 @@ objects:
   type: list
   elements: str
   sample: [Service kube-system/kube-dns]
+compared:
+  description: How many objects were wanted.
+  returned: success
+  type: int
 pruned:
   description: Names of objects that were removed.
   returned: always
@@ -278,7 +282,12 @@ def run(module: AnsibleModule) -> None:
             names = " ".join(dict.fromkeys(f"{key.kind.lower()}/{key.name}" for key in going))
             _failed(module, title, left, f"{kubectl} describe {names}", changed)
     module.exit_json(
-        changed=changed, applied=applied, objects=outcome.changed, pruned=outcome.pruned, diff=outcome.diff
+        changed=changed,
+        applied=applied,
+        objects=outcome.changed,
+        pruned=outcome.pruned,
+        compared=len(objects),
+        diff=outcome.diff,
     )
 
 

@@ -11,10 +11,12 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 from ansible import constants
 from ansible.plugins.action import ActionBase
+from ansible_collections.twinstack.core.plugins.plugin_utils.plan import notes
 
 
 class EndedError(Exception):
@@ -92,4 +94,13 @@ class InProcessAction(ActionBase):
                 type(self).CODE(InProcess(params, bool(self._task.check_mode)))
         except EndedError as ended:
             result.update(ended.result)
+        planned = (task_vars or {}).get(notes.VARIABLE)
+        return self._planned(result, Path(self._templar.template(planned))) if planned else result
+
+    def _planned(self, result: dict[str, Any], noted: Path) -> dict[str, Any]:
+        """The result in a plan: what would be done is noted, and so is a refusal, beside those of other tasks."""
+        if result.get("failed"):
+            notes.add(noted, notes.Note(host="", refused=str(result.get("msg", ""))))
+            return result | {"failed": False, "changed": False}
+        notes.add(noted, notes.of_objects(str(self._task.args.get("apply_set", "")), result))
         return result

@@ -133,6 +133,20 @@ def test_unit_tests_lie_where_the_code_lies() -> None:
     assert lost == []
 
 
+@pytest.mark.parametrize("package", ["module_utils", "plugin_utils"])
+def test_every_file_has_a_test_file_of_its_name(package: str) -> None:
+    """``plugins/X/NAME.py`` is tested by ``tests/unit/X/test_NAME.py``."""
+    plugins, unit = ROOT / "plugins", ROOT / "tests" / "unit"
+    code = [path for path in sorted((plugins / package).rglob("*.py")) if path.name != "__init__.py"]
+    assert len(code) > 50
+    without = [
+        str(path.relative_to(ROOT))
+        for path in code
+        if not (unit / path.relative_to(plugins).with_name(f"test_{path.name}")).is_file()
+    ]
+    assert without == []
+
+
 def test_every_plugin_has_a_test() -> None:
     """It is imported by a test, or called by its full name."""
     tests = "\n".join(text(path) for path in files() if path.parts[len(ROOT.parts)] == "tests")

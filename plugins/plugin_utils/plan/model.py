@@ -113,7 +113,8 @@ def text(plan: Plan) -> str:
     """The plan for a person; one line when there is nothing to do."""
     compared = sum(part.compared for part in plan.parts)
     if plan.nothing:
-        return f"plan: nothing to do on {len(plan.hosts)} hosts and in cluster {plan.cluster} ({compared} objects compared)"
+        where = f"on {len(plan.hosts)} hosts and in cluster {plan.cluster}"
+        return f"plan: nothing to do {where} ({compared} objects compared)"
     lines = [f"plan of cluster {plan.cluster}:"]
     width = max((len(host.name) for host in plan.hosts), default=0)
     for host in plan.hosts:

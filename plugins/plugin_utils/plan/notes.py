@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible.plugins.action import ActionBase
+
 #: The variable with the path of the notes, which only the plan's plays set.
 VARIABLE = "plan_notes"
 
@@ -22,7 +24,7 @@ class Note:
     """What one task would do on one host.
 
     steps: of a host, as ``unit containerd.service restarted``. created, changed, deleted: names of Kubernetes objects;
-    compared: how many were looked at. part: the apply set.
+    compared: how many were looked at. part: the apply set. refused: why it would fail.
     """
 
     host: str
@@ -32,6 +34,7 @@ class Note:
     changed: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     compared: int = 0
+    refused: str = ""
 
 
 def of_host(host: str, result: Mapping[str, Any]) -> Note | None:
@@ -42,11 +45,12 @@ def of_host(host: str, result: Mapping[str, Any]) -> Note | None:
     return Note(host, steps) if steps else None
 
 
-def of_objects(part: str, result: Mapping[str, Any], compared: int) -> Note | None:
-    """The note of a task of module apply, out of its result; None when it compared nothing."""
+def of_objects(part: str, result: Mapping[str, Any]) -> Note | None:
+    """The note of a task of module apply, out of its result; None for a task that compares no objects."""
     fresh = {str(one["after_header"]) for one in result.get("diff", []) if not one["before"]}
     names = [str(name) for name in result.get("objects", [])]
     deleted = [str(name) for name in result.get("pruned", [])]
+    compared = int(result.get("compared", 0))
     if not compared and not deleted:
         return None
     created = [name for name in names if name in fresh]
@@ -73,3 +77,11 @@ def read(path: Path) -> list[Note]:
     except FileNotFoundError:
         return []
     return [Note(**json.loads(line)) for line in lines]
+
+
+def note_host(action: ActionBase, task_vars: Mapping[str, Any] | None, result: Mapping[str, Any]) -> None:
+    """Note what an action would do on its host, when it runs for a plan."""
+    planned = (task_vars or {}).get(VARIABLE)
+    if planned and not result.get("failed"):
+        host = str((task_vars or {})["inventory_hostname"])
+        add(Path(action._templar.template(planned)), of_host(host, result))

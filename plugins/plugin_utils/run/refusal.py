@@ -18,9 +18,17 @@ def refused(findings: Iterable[Finding], what: str) -> dict[str, Any]:
     message twice; under them the list is printed here and the message only counts it.
     """
     findings = list(findings)
-    count = len(errors(findings))
-    title = f"{count} reason{'' if count == 1 else 's'} not {what}"
-    listed = summary(findings, title)
+    title = counted(len(errors(findings)), what)
+    return said_once(title, summary(findings, title))
+
+
+def counted(count: int, what: str) -> str:
+    """The head of a list of reasons."""
+    return f"{count} reason{'' if count == 1 else 's'} not {what}"
+
+
+def said_once(title: str, listed: str) -> dict[str, Any]:
+    """The result of an action that refuses with a list under a title."""
     if constants.config.get_config_value("DEFAULT_STDOUT_CALLBACK") == CALLBACK:
         return {"failed": True, "msg": listed}
     Display().display(listed, color=constants.COLOR_ERROR)

@@ -1,4 +1,4 @@
-"""Options that leave parts of a playbook out: refused in a line each, or let through because the run can do with them."""
+"""Options that leave parts of a playbook out: refused in a line each, or let through where a run can do with them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.run.options import 
 
 def test_nothing_is_left_out() -> None:
     assert options.hosts("localhost", Options(("site.yml",))) == "localhost"
-    assert options.hosts("control_plane:worker", Options(("site.yml",), tags=("calico", "all"))) == "control_plane:worker"
+    assert (
+        options.hosts("control_plane:worker", Options(("site.yml",), tags=("calico", "all"))) == "control_plane:worker"
+    )
 
 
 @pytest.mark.parametrize(
