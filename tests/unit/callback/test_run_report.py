@@ -1,15 +1,10 @@
-"""Callback run_report and ssh_count as a real run uses them."""
+"""Callback run_report as a real run uses it."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-from ansible.plugins.connection import ssh
-from ansible_collections.twinstack.core.plugins.plugin_utils.run import ssh_count
 
 from tests.conftest import ROOT, Run
 
@@ -100,30 +95,3 @@ def test_without_an_inventory_folder_nothing_is_written(tmp_path: Path, playbook
     playbook("-i", "localhost,", tmp_path / "play.yml").succeeded()
     assert not (tmp_path / ".artifacts").exists()
     assert not (ROOT / "None").exists()
-
-
-def test_an_execution_becomes_a_line(tmp_path: Path, monkeypatch: Any) -> None:
-    class Connection:
-        def __init__(self, *arguments: Any, **options: Any) -> None:
-            pass
-
-        def get_option(self, name: str) -> str:
-            return "10.0.0.1"
-
-        def _bare_run(self, command: list[str]) -> str:
-            return "done"
-
-    monkeypatch.setattr(ssh, "Connection", Connection)
-    path = tmp_path / "lines"
-    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY)
-    assert ssh_count.install(descriptor)
-    connection = Connection(task_uuid="t1")
-    assert connection._bare_run(["ssh"]) == "done"
-    connection._bare_run(["ssh"])
-    os.close(descriptor)
-    assert path.read_text() == "10.0.0.1\tt1\n" * 2
-
-
-def test_an_unknown_ansible_core_is_not_counted(monkeypatch: Any) -> None:
-    monkeypatch.setattr(ssh, "Connection", type("Connection", (), {}))
-    assert not ssh_count.install(1)

@@ -5,15 +5,12 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-import subprocess
-import sys
 import tarfile
 import zlib
 from pathlib import Path
 
 import pytest
 from ansible_collections.twinstack.core.plugins.module_utils.host import artifacts as artifact_store
-from ansible_collections.twinstack.core.plugins.module_utils.host.images import store as image_store
 
 
 def item(content: bytes, link: str = "", packed: bool = False) -> artifact_store.Wanted:
@@ -100,68 +97,3 @@ def test_a_file_that_is_not_ours_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "tool").write_text("theirs")
     with pytest.raises(ValueError, match="a file that is not ours"):
         artifact_store.link(item(b"1", str(tmp_path / "tool")), str(tmp_path))
-
-
-def test_an_import_is_running_or_has_ended_somehow() -> None:
-    text = (
-        "Id=twinstack-image-import-worker.service\nActiveState=activating\nResult=success\n\n"
-        "Id=twinstack-image-import-mesh-worker.service\nActiveState=inactive\nResult=success\n\n"
-        "Id=twinstack-image-import-observability.service\nActiveState=failed\nResult=exit-code\n"
-    )
-    assert image_store.parse_states(text) == {
-        image_store.unit("worker"): "running",
-        image_store.unit("mesh_worker"): "success",
-        image_store.unit("observability"): "exit-code",
-    }
-    assert image_store.parse_states("") == {}
-
-
-def test_imports_go_one_after_the_other_and_each_is_recorded(tmp_path: Path) -> None:
-    """Both scripts run at the same time, with programs that write down when they begin and end."""
-    said = tmp_path / "said"
-    for name in ("ctr", image_store.COUNTER):
-        tool = f"""#!{sys.executable}
-import sys, time
-with open({str(said)!r}, "a", buffering=1) as stream:
-    print({name!r}, "begins", *sys.argv[1:], file=stream)
-    time.sleep(0.2)
-    print({name!r}, "ends", file=stream)
-"""
-        (tmp_path / name).write_text(tool, encoding="utf-8")
-        (tmp_path / name).chmod(0o700)
-    running = [
-        subprocess.Popen(
-            image_store.script(
-                str(tmp_path / f"{group}.tar"), group, {"sha256:aa": [1, 2]}, str(tmp_path / "ctr"), str(tmp_path / "l")
-            ),
-            shell=True,
-        )
-        for group in ("mesh_worker", "observability")
-    ]
-    assert [process.wait() for process in running] == [0, 0]
-    lines = said.read_text(encoding="utf-8").splitlines()
-    assert [line.split()[:2] for line in lines] == [
-        ["ctr", "begins"],
-        ["ctr", "ends"],
-        [image_store.COUNTER, "begins"],
-        [image_store.COUNTER, "ends"],
-    ] * 2
-    assert lines[2] == f"{image_store.COUNTER} begins sha256:aa 1 2"
-    assert sorted(line.split("/")[-1] for line in lines if line.startswith("ctr begins")) == [
-        "mesh_worker.tar",
-        "observability.tar",
-    ]
-
-
-def test_images_are_compared_by_digest() -> None:
-    have = {"registry.k8s.io/a:1": "sha256:aa", "registry.k8s.io/b:1": "sha256:bb"}
-    assert image_store.filters(have) == [
-        'name=="registry.k8s.io/a:1",target.digest=="sha256:aa"',
-        'name=="registry.k8s.io/b:1",target.digest=="sha256:bb"',
-    ]
-    wanted = {
-        "registry.k8s.io/a:1": "sha256:aa",
-        "registry.k8s.io/b:1": "sha256:cc",
-        "registry.k8s.io/c:1": "sha256:dd",
-    }
-    assert image_store.lacking(wanted, have) == ["registry.k8s.io/b:1", "registry.k8s.io/c:1"]

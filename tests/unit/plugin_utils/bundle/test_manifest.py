@@ -10,11 +10,9 @@ import pytest
 import yaml
 from ansible_collections.twinstack.core.plugins.module_utils.observability import COMPONENTS
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import catalogue, debian, manifest, steps
-from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import versions as bundle_versions
 
-BUNDLE = Path(__file__).resolve().parents[4] / "bundle"
-VERSIONS = bundle_versions.of_cluster()
-BUILT = bundle_versions.of_all()
+from tests.unit.plugin_utils.bundle.samples import BUILT, BUNDLE, CLUSTER, MESH, load
+
 NAMES_BY_KIND = {
     "binary": {
         *("kubelet", "kubeadm", "kubectl", "containerd", "containerd-shim-runc-v2", "ctr", "etcdctl", "calicoctl"),
@@ -28,12 +26,6 @@ NAMES_BY_KIND = {
     "manifest": {"calico-manifest"},
 }
 WHEEL = {"pypi": "tool", "version": "1", "sha256": "0" * 64, "member": "bin/tool"}
-CLUSTER = ["control_plane", "worker", "controller", "lab"]
-MESH = ["mesh_control_plane", "mesh_worker", "mesh_controller", "observability"]
-
-
-def load(provider: str = "source", **versions: str) -> manifest.Manifest:
-    return manifest.load(BUNDLE / "manifest.yml", {**VERSIONS, **versions}, provider)
 
 
 @pytest.mark.parametrize("provider", ["source", "upstream"])
@@ -71,18 +63,6 @@ def test_upstream_image_names_are_those_that_hosts_look_for() -> None:
             assert item.provider["image"] == item.image
 
 
-def test_every_step_is_made_by_a_recipe_and_all_needs_are_there(tmp_path: Path) -> None:
-    listed = load()
-    wanted = listed.of_groups([*CLUSTER, *MESH])
-    made = catalogue.Catalogue(listed, wanted, debian.PrivateApt(tmp_path, "trixie")).steps
-    for step in made.values():
-        assert set(step.needs) <= set(made), step.name
-    assert {catalogue.step_of(item) for item in wanted} <= set(made)
-    stamp = made["program kubelet"].inputs["ldflags"]
-    assert f"gitVersion=v{BUILT['kubernetes']}" in stamp
-    assert f"gitMinor={BUILT['kubernetes'].split('.')[1]} " in stamp
-
-
 def test_each_host_of_a_mesh_gets_its_images_and_a_cluster_alone_gets_none() -> None:
     listed, istio = load(), BUILT["istio"]
     observability = {item.image.rsplit(":", 1)[0] for item in listed.images_of("observability")}
@@ -102,29 +82,6 @@ def test_each_host_of_a_mesh_gets_its_images_and_a_cluster_alone_gets_none() -> 
     added = {item.name for item in listed.of_groups(MESH)}
     assert added == {"istioctl", "images-mesh-control-plane", "images-mesh-worker", "images-observability"}
     assert not added & {item.name for item in listed.of_groups(CLUSTER)}
-
-
-def test_build_tags_are_inputs_of_the_programs_that_have_some(tmp_path: Path) -> None:
-    listed = load()
-    steps = catalogue.Catalogue(
-        listed, listed.of_groups([*CLUSTER, *MESH]), debian.PrivateApt(tmp_path, "trixie")
-    ).steps
-    assert steps["program istioctl"].inputs["tags"] == ["vtprotobuf", "disable_pgv"]
-    assert steps["program server"].inputs["tags"] == ["vtprotobuf", "disable_pgv"]
-    agents = {"agent", "disable_pgv", "grpcnotrace", "retrynotrace"}
-    assert all(set(steps[f"program {name}"].inputs["tags"]) == agents for name in ("pilot-agent", "istio-cni"))
-    # A key that is not there leaves the hash of all inputs, and so what was built before, as it was.
-    assert "tags" not in steps["program kubelet"].inputs
-    assert "without" not in steps["debian-base"].inputs
-
-
-def test_the_proxy_holds_a_program_from_a_wheel_on_the_small_layer(tmp_path: Path) -> None:
-    listed = load()
-    steps = catalogue.Catalogue(listed, listed.of_groups(MESH), debian.PrivateApt(tmp_path, "trixie")).steps
-    assert steps["image proxyv2"].needs == ("program pilot-agent", "program envoy", "mesh-base")
-    assert steps["image proxyv2"].inputs["programs"] == ["envoy", "pilot-agent"]
-    assert steps["program envoy"].inputs["wheel"]["version"] == listed.artifacts["envoy"].version
-    assert "debian-base" not in steps
 
 
 def test_source_builds_only_the_version_that_is_pinned() -> None:

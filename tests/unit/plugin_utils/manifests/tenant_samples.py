@@ -8,6 +8,17 @@ from ansible_collections.twinstack.core.plugins.filter import tenants as filters
 
 FOO: dict[str, Any] = {"name": "foo", "http_port": 30080, "https_port": 30443, "hosts": ["foo.example"]}
 BAR: dict[str, Any] = {"name": "bar", "http_port": 30081}
+#: Its services have versions, a route and limits at both places.
+BUSY: dict[str, Any] = {
+    "name": "foo",
+    "http_port": 30080,
+    "reaches": ["billing"],
+    "services": [
+        {"name": "shop", "versions": ["v1.0", "v1.1"], "limit": {"requests": 20}},
+        {"name": "stock", "image": "example.org/stock:2", "port": 9000, "limit": {"requests": 5, "at": "workload"}},
+    ],
+    "routes": [{"service": "shop", "path": "/shop", "headers": ["version", "shopVersion"]}],
+}
 DATABASE: dict[str, Any] = {
     "name": "database",
     "hosts": ["db.example"],

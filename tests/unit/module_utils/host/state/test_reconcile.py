@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.twinstack.core.plugins.module_utils.host import record as host_record
 from ansible_collections.twinstack.core.plugins.module_utils.host.state import kernel
 from ansible_collections.twinstack.core.plugins.module_utils.host.state.desired import DesiredState
 from ansible_collections.twinstack.core.plugins.module_utils.host.state.reconcile import reconcile
@@ -48,10 +47,3 @@ def test_the_first_original_is_kept(tmp_path: Path, record_path: Path) -> None:
     apply(spec(target, content="ours 2\n"))
     kept = json.loads(record_path.read_text())["files"][str(target)]
     assert base64.b64decode(kept) == b"theirs\n"
-
-
-def test_a_damaged_record_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "host.json"
-    path.write_text("[]")
-    with pytest.raises(ValueError, match="expected a JSON object"):
-        host_record.load(str(path))

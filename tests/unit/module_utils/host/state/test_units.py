@@ -1,4 +1,4 @@
-"""Units: when one must run, and what has changed since its last start."""
+"""Units: what has changed since the last start of one, and what is done about it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,6 @@ def test_a_fingerprint_follows_content_and_presence(tmp_path: Path) -> None:
     first = units.fingerprint([str(path)])
     path.write_text("2")
     assert len({absent, first, units.fingerprint([str(path)])}) == 3
-
-
-def test_a_unit_that_somebody_else_starts_must_run_where_its_file_is(tmp_path: Path) -> None:
-    """kubeadm starts the kubelet; on a node of the cluster a stopped one is started again."""
-    there, absent = tmp_path / "kubelet.conf", tmp_path / "none"
-    there.write_text("")
-    unit = UnitSpec("kubelet.service", running=False)
-    assert not unit.must_run and UnitSpec("containerd.service").must_run
-    assert UnitSpec("kubelet.service", running=False, running_if=str(there)).must_run
-    assert not UnitSpec("kubelet.service", running=False, running_if=str(absent)).must_run
 
 
 @pytest.mark.parametrize(

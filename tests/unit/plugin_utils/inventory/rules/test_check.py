@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding, errors
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules import check as inventory_rules
-from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules.renamed import RENAMED
 
 from tests import inventories
 from tests.conftest import ROOT
@@ -76,16 +75,6 @@ def test_the_inventories_of_this_repository_are_good(folder: Path) -> None:
 def test_accepted(tmp_path: Path, change: dict[str, Any]) -> None:
     """Edges of what is allowed, numbers as text, expressions, and variables of one's own."""
     assert [finding.line() for finding in errors(findings(tmp_path, {SETTINGS: change}))] == []
-
-
-def test_hosts_may_spell_their_addresses_as_they_like(tmp_path: Path) -> None:
-    """What counts is the address; two spellings of one are one address twice."""
-    spelled = {"hosts.yml": {"worker": {"hosts": {"worker1": {"ipv6": "FD20:0:0:0:0:0:0:12"}}}}}
-    assert [finding.line() for finding in errors(findings(tmp_path, spelled))] == []
-    spelled["hosts.yml"]["worker"]["hosts"]["worker2"] = {"ipv6": "fd20::0:12"}
-    assert [finding.line() for finding in errors(findings(tmp_path, spelled))] == [
-        "worker2: ipv6: found fd20::12, which is worker1's; expected an address of its own"
-    ]
 
 
 def test_networks_for_documentation_are_warned_of_and_accepted(tmp_path: Path) -> None:
@@ -156,10 +145,3 @@ def test_a_renamed_variable_is_reported_with_its_new_name(tmp_path: Path) -> Non
     assert [finding.line() for finding in errors(found)] == [
         f"{SETTINGS}: twinstack_link_mtu: found an old name, renamed to twinstack_mtu; expected twinstack_mtu"
     ]
-
-
-def test_new_names_are_names_that_there_are() -> None:
-    """A rename that leads nowhere helps nobody."""
-    options = inventories.rules().declared.options
-    assert set(RENAMED.values()) <= set(options)
-    assert not set(RENAMED) & set(options)
