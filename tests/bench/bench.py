@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 REPO = Path(__file__).parent.parent.parent
-ARTIFACTS = REPO / "inventory" / "lab" / "artifacts"
+ARTIFACTS = REPO / "inventory" / "lab" / ".artifacts"
 ANSIBLE_PLAYBOOK = REPO / ".venv" / "bin" / "ansible-playbook"
 VERIFY_PHASE = "Verify"
 

@@ -17,7 +17,7 @@ from urllib.parse import quote
 import pytest
 
 REPO = Path(__file__).parent.parent.parent
-ARTIFACTS = REPO / "inventory" / "lab" / "artifacts"
+ARTIFACTS = REPO / "inventory" / "lab" / ".artifacts"
 PLAYBOOK = REPO / ".venv" / "bin" / "ansible-playbook"
 ADHOC = REPO / ".venv" / "bin" / "ansible"
 PAGES = "/api/v1/namespaces/observability/services"

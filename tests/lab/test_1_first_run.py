@@ -63,7 +63,7 @@ def test_the_second_run_changes_nothing_and_does_little(lab: Lab) -> None:
     assert lab.changed(lab.play("site.yml", "--skip-tags", "verify")) == {}
     record = lab.run_record()
     counts = record["ssh_executions_by_role"]
-    assert {"preflight", "hosts", "containerd", "kubelet", "control_plane", "workers"} <= set(counts)
+    assert {"preflight", "node_prep", "containerd", "kubeadm"} <= set(counts)
     assert max(count for hosts in counts.values() for count in hosts.values()) <= 6, counts
     assert record["tasks"] <= 80
 
