@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible.utils.vars import load_extra_vars
 from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILY_KEYS
-from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding, errors
+from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding, Where, errors
+from ansible_collections.twinstack.core.plugins.plugin_utils.inventory import files, reader
+from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.model import Inventory
+from ansible_collections.twinstack.core.plugins.plugin_utils.manifests.cluster_settings import parse_cluster
 from ansible_collections.twinstack.core.plugins.plugin_utils.preflight.check import check_hosts, merged
 from ansible_collections.twinstack.core.plugins.plugin_utils.preflight.model import Host, Settings
 from ansible_collections.twinstack.core.plugins.plugin_utils.run.refusal import refused
@@ -29,6 +36,7 @@ class ActionModule(ActionBase):
                 "host_probe": {"type": "str", "required": True},
                 "peer_probe": {"type": "str", "required": True},
                 "cluster": {"type": "str", "required": True},
+                "cluster_settings": {"type": "dict", "required": True},
                 "systems": {"type": "dict", "required": True},
                 "api_port": {"type": "int", "required": True},
                 "mtu": {"type": "int", "required": True},
@@ -49,7 +57,11 @@ class ActionModule(ActionBase):
         all_vars = (task_vars or {})["hostvars"]
         names = arguments.pop("hosts")
         registered = {kind: arguments.pop(kind) for kind in ("host_probe", "peer_probe")}
-        settings = Settings(**arguments)
+        try:
+            desired = parse_cluster(arguments.pop("cluster_settings"))
+        except (KeyError, ValueError) as error:
+            raise AnsibleActionFail(f"cluster_settings: {error}. Try: playbooks/validate.yml") from error
+        settings = Settings(**arguments, desired=desired, where=self._where(task_vars or {}))
         hosts, findings = [], []
         for name in names:
             variables = all_vars[name]
@@ -68,3 +80,13 @@ class ActionModule(ActionBase):
         result["findings"] = [finding.as_dict() for finding in findings]
         result["warnings"] = [finding.line() for finding in findings]
         return result
+
+    def _where(self, variables: dict[str, Any]) -> Where:
+        """The file of the inventory that sets a variable. It is looked for when the first finding asks for it."""
+
+        @cache
+        def inventory() -> Inventory:
+            scan = files.scan([Path(source) for source in variables.get("ansible_inventory_sources") or ()])
+            return Inventory({}, {}, {}, variables=reader.placed(scan, load_extra_vars(self._loader)))
+
+        return lambda name: inventory().where(name)

@@ -12,6 +12,9 @@ description:
   - Runs on the controller and touches no host. Use it once per run, after M(twinstack.core.host_probe) and
     M(twinstack.core.peer_probe) have run on every host.
   - Errors fail the task, all of them in one list. Warnings are shown and the run goes on.
+  - Of a cluster that stands, refuses other values of settings that cannot change, other versions than those that run,
+    hosts that are not the machines, addresses or nodes that they were, and nodes that the inventory does not name. A
+    cordoned or tainted node is a warning; it stays as it is.
 options:
   hosts:
     description: Names of the hosts to judge.
@@ -34,6 +37,10 @@ options:
   cluster:
     description: Name of the cluster; hosts that this project made part of another one are refused.
     type: str
+    required: true
+  cluster_settings:
+    description: All settings of the cluster as the inventory has them, C(twinstack_cluster).
+    type: dict
     required: true
   api_port:
     description: Port of the API server.
@@ -115,6 +122,7 @@ EXAMPLES = r"""
     host_probe: __preflight_host
     peer_probe: __preflight_peers
     cluster: example
+    cluster_settings: "{{ twinstack_cluster }}"
     api_port: 6443
     mtu: 0
     proxy_mode: ipvs

@@ -9,7 +9,7 @@ module: host_probe
 short_description: Read everything about a host that decides whether it can become a cluster node
 version_added: 0.1.0
 description:
-  - One SSH execution, read only, well under a second. Judging what was found is the work of
+  - One SSH execution, read only, in about a second. Judging what was found is the work of
     M(twinstack.core.host_check) on the controller.
   - No kernel module is loaded to find out whether it could be.
 options:
@@ -65,7 +65,35 @@ probe:
     clock: {description: "C(seconds) since the epoch and whether it is C(synchronised).", type: dict}
     ports: {description: Watched ports that are taken and by which program., type: list}
     stale: {description: Traces of a cluster., type: dict}
-    own: {description: "Whether this project's record is C(present), the C(error) in it, its C(cluster).", type: dict}
+    own:
+      description: What earlier runs of this project made of the host.
+      type: dict
+      contains:
+        present: {description: Whether there is this project's record of the host., type: bool}
+        error: {description: "Why that record cannot be read, or empty.", type: str}
+        cluster: {description: Name of the cluster in that record., type: str}
+        node:
+          description: What its kubeadm run made of the host; null where there was none. Texts are as they are on disk.
+          type: dict
+          contains:
+            phase: {description: "C(init) or C(join); empty when the record cannot be read.", type: str}
+            finished: {description: Whether that run came to its end., type: bool}
+            error: {description: "Why kubeadm's record cannot be read, or empty.", type: str}
+            asked: {description: "YAML text that C(init) was started with; empty after C(join).", type: str}
+            ca_digest: {description: "sha256 of the cluster's CA file as hexadecimal text, or empty.", type: str}
+            node_name: {description: "Name of the kubelet's Node, or empty.", type: str}
+            node_ip: {description: "Addresses that the kubelet registers with, as its flag has them.", type: list}
+            versions: {description: "Versions of the installed C(kubelet) and C(containerd).", type: dict}
+            kubelet_config: {description: "YAML text of the kubelet's configuration, or empty.", type: str}
+            api_certificate: {description: "PEM text of the API server's certificate, or empty.", type: str}
+            manifests: {description: "YAML texts of the control plane's static pods by name.", type: dict}
+            cluster:
+              description: >-
+                What the control plane's API says, null when it does not answer or the host has none: C(version),
+                C(nodes) (C(name), C(uid), C(addresses), C(unschedulable), C(taints), C(ready), C(kubelet), C(runtime)),
+                the YAML texts C(kubeadm_config), C(kubelet_config) and C(kube_proxy), and C(images) by workload.
+              type: dict
+            cluster_error: {description: "Why the API gave no answer, or empty.", type: str}
     firewall: {description: Tables with rules that no cluster made., type: list}
     links: {description: "By name, C(mtu), C(up), C(running), C(kind), C(vxlan_port), C(addresses).", type: dict}
     routes: {description: Routes of the main table by family., type: dict}

@@ -10,7 +10,10 @@ short_description: Create a cluster, join it, or hand out a join token with kube
 version_added: 0.1.0
 description:
   - C(init) and C(join) run kubeadm once. A record in C(/etc/twinstack/kubeadm.json) says whether it came to its end;
-    an unfinished run is resumed, a host that is a node of a foreign cluster is refused.
+    an unfinished run is resumed, a host that is a node of a foreign cluster is refused. After a finished C(init)
+    nothing is done, whatever O(config) says.
+  - An C(init) that never came to its end, and was started with another O(config), is started over after
+    C(kubeadm reset) on this host. No worker can have joined it.
   - C(probe) says whether a join is needed and changes nothing. C(token) makes a short-lived token on a control plane.
 options:
   phase:
@@ -47,7 +50,7 @@ attributes:
     support: full
   diff_mode:
     support: full
-    details: The documents of a C(phase) that creates or joins.
+    details: The documents of a C(phase) that creates or joins; before a restart, those of the init that failed, too.
 extends_documentation_fragment:
   - twinstack.core.attributes
   - twinstack.core.attributes.diff
@@ -63,6 +66,13 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+decision:
+  description: >-
+    What was done, or would be with C(--check) - C(nothing); C(run), the first one; C(resume) of one that was cut off;
+    C(restart) of an init that failed, with other documents.
+  returned: for init and join
+  type: str
+  sample: nothing
 ca_digest:
   description: sha256 of the cluster's CA certificate file; empty before init.
   returned: for init and probe
@@ -83,7 +93,6 @@ ca_hashes:
 """
 
 import contextlib
-import difflib
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.twinstack.core.plugins.module_utils.host import kubeadm
@@ -115,19 +124,21 @@ def main() -> None:
         timeout = module.params["timeout"]
         with contextlib.nullcontext() if module.check_mode else kubeadm.only_one(timeout):
             todo = kubeadm.decide(kubeadm.load(), phase, kubeadm.digest(config), kubeadm.foreign_state())
-            if todo != "nothing" and not module.check_mode:
-                resume = kubeadm.resume_checks(phase, module.params["api_port"])
+            before = kubeadm.read_config() if todo == "restart" else ""
+            if not module.check_mode:
                 documents = config.replace("@TOKEN@", module.params["token"])
-                kubeadm.run(phase, documents, resume if todo == "resume" else (), timeout)
+                kubeadm.carry_out(todo, phase, documents, module.params["api_port"], timeout)
         if todo == "nothing":
-            module.exit_json(changed=False, ca_digest=kubeadm.ca_digest())
+            module.exit_json(changed=False, decision=todo, ca_digest=kubeadm.ca_digest())
+        header = "kubeadm init, which failed" if todo == "restart" else "kubeadm"
         module.exit_json(
             changed=True,
+            decision=todo,
             ca_digest=kubeadm.ca_digest(),
-            diff={"before_header": "kubeadm", "after_header": f"kubeadm {phase}", "before": "", "after": config},
+            diff={"before_header": header, "after_header": f"kubeadm {phase}", "before": before, "after": config},
         )
     except kubeadm.KubeadmError as error:
-        module.fail_json(msg=f"{error}{settings_diff(phase, config)}")
+        module.fail_json(msg=str(error))
 
 
 def probe(cluster_ca: str) -> dict[str, object]:
@@ -142,20 +153,6 @@ def probe(cluster_ca: str) -> dict[str, object]:
             f"Try: {kubeadm.RESET} --limit on this host, then site.yml"
         )
     return {"joined": joined, "ca_digest": own}
-
-
-def settings_diff(phase: str, config: str) -> str:
-    """For a changed init configuration: which lines differ from the one the cluster was made with."""
-    if phase != "init":
-        return ""
-    try:
-        with open(kubeadm.CONFIG, encoding="utf-8") as stream:
-            before = stream.read()
-    except OSError:
-        return ""
-    lines = difflib.unified_diff(before.splitlines(), config.splitlines(), kubeadm.CONFIG, "inventory", "", "", 0, "")
-    text = "\n".join(lines)
-    return f"\n{text}" if text else ""
 
 
 if __name__ == "__main__":

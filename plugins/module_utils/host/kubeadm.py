@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,8 @@ RECORD = "/etc/twinstack/kubeadm.json"
 CONFIG = "/etc/twinstack/kubeadm.yaml"
 CA_FILE = "/etc/kubernetes/pki/ca.crt"
 KUBEADM = "/usr/local/bin/kubeadm"
+CRI_SOCKET = "unix:///run/containerd/containerd.sock"
+ETCD_MEMBER = "/var/lib/etcd/member"
 RESET = "ansible-playbook -i INVENTORY playbooks/reset.yml -e reset_confirm=CLUSTER"
 
 # kubeadm's own preflight refuses what its interrupted predecessor left; these names are those checks
@@ -61,7 +64,10 @@ class KubeadmError(Exception):
 
 @dataclass(frozen=True)
 class Record:
-    """What our last kubeadm run on this host was. phase: ``init`` or ``join``; config: sha256 of its documents."""
+    """What our last kubeadm run on this host was.
+
+    phase: ``init`` or ``join``. config: sha256 of its documents; empty while what they made is being removed.
+    """
 
     phase: str
     config: str
@@ -73,8 +79,9 @@ def digest(config: str) -> str:
     return hashlib.sha256(config.encode()).hexdigest()
 
 
-def load(path: str = RECORD) -> Record | None:
-    """The record, or None on a host where we never ran kubeadm."""
+def load(path: str = "") -> Record | None:
+    """The record, or None on a host where we never ran kubeadm. path: RECORD unless given."""
+    path = path or RECORD
     try:
         with open(path, encoding="utf-8") as stream:
             return Record(**json.load(stream))
@@ -84,8 +91,9 @@ def load(path: str = RECORD) -> Record | None:
         raise KubeadmError(f"{path}: found no valid record ({error})") from error
 
 
-def save(record: Record, path: str = RECORD) -> None:
-    """Write the record atomically."""
+def save(record: Record, path: str = "") -> None:
+    """Write the record atomically. path: RECORD unless given."""
+    path = path or RECORD
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path + ".new", "w", encoding="utf-8") as stream:
         json.dump(asdict(record), stream)
@@ -94,8 +102,18 @@ def save(record: Record, path: str = RECORD) -> None:
     os.replace(path + ".new", path)
 
 
-def write_config(config: str, path: str = CONFIG) -> None:
-    """Write kubeadm's documents, readable by root only."""
+def read_config() -> str:
+    """The documents that the last `kubeadm init` was started with; empty when there was none."""
+    try:
+        with open(CONFIG, encoding="utf-8") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return ""
+
+
+def write_config(config: str, path: str = "") -> None:
+    """Write kubeadm's documents, readable by root only. path: CONFIG unless given."""
+    path = path or CONFIG
     os.makedirs(os.path.dirname(path), exist_ok=True)
     descriptor = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
@@ -110,10 +128,11 @@ def foreign_state(folder: str = "/etc/kubernetes") -> list[str]:
 
 
 def decide(record: Record | None, phase: str, config: str, foreign: Sequence[str]) -> str:
-    """What to do: ``nothing``, ``run`` or ``resume``; raises KubeadmError when none of them is safe.
+    """What to do: ``nothing``, ``run``, ``resume`` or ``restart``; raises KubeadmError when none of them is safe.
 
-    config: the digest of the wanted documents; for ``join`` only whether it finished counts, because its documents
-    hold a token that differs each time.
+    config: the digest of the wanted documents. It counts for an ``init`` that never came to its end: with other
+    documents that is started over, because no worker can have joined, which takes a finished one. What they say of a
+    finished cluster is preflight's to judge. A ``join`` has other documents each time, with another token.
     """
     if record is None:
         if foreign:
@@ -127,19 +146,9 @@ def decide(record: Record | None, phase: str, config: str, foreign: Sequence[str
             f"{RECORD}: found a host that ran kubeadm {record.phase}, expected {phase}: it moved between groups. "
             f"Try: {RESET} --limit on this host"
         )
-    if not record.finished:
-        if phase == "init" and record.config != config:
-            raise KubeadmError(
-                f"{RECORD}: an unfinished kubeadm init was started with other settings, expected the same ones. "
-                f"Try: go back to those settings, or {RESET}"
-            )
-        return "resume"
-    if phase == "init" and record.config != config:
-        raise KubeadmError(
-            f"{CONFIG}: the cluster was made with other settings than the inventory has now; this playbook does not "
-            "change a living cluster's kubeadm settings. Try: --diff to see them, then go back or rebuild"
-        )
-    return "nothing"
+    if record.finished:
+        return "nothing"
+    return "restart" if phase == "init" and record.config != config else "resume"
 
 
 @contextlib.contextmanager
@@ -165,9 +174,43 @@ def only_one(timeout: float) -> Iterator[None]:
         yield
 
 
+def carry_out(todo: str, phase: str, config: str, api_port: int, timeout: float) -> None:
+    """Do what ``decide`` said. timeout: seconds for each run of kubeadm. Raises KubeadmError."""
+    if todo == "nothing":
+        return
+    if todo == "restart":
+        reset(timeout)
+    run(phase, config, resume_checks(phase, api_port) if todo == "resume" else (), timeout)
+
+
+def call(argv: Sequence[str], timeout: float) -> str:
+    """Standard output of a kubeadm command; raises KubeadmError with its last lines. timeout: seconds."""
+    try:
+        done = subprocess.run([KUBEADM, *argv], capture_output=True, text=True, timeout=timeout, check=False)
+    except subprocess.TimeoutExpired as error:
+        hint = "journalctl --unit kubelet"
+        raise KubeadmError(f"kubeadm {argv[0]}: no end after {timeout:.0f} s. Try: {hint}") from error
+    if done.returncode != 0:
+        words = "\n".join((done.stdout + done.stderr).strip().splitlines()[-25:])
+        message = f"kubeadm {argv[0]}: exit status {done.returncode}. Try: journalctl --unit kubelet\n{words}"
+        raise KubeadmError(message)
+    return done.stdout
+
+
+def reset(timeout: float) -> None:
+    """Remove what an init that never came to its end left on this host. timeout: seconds.
+
+    A record without documents comes first: whatever the next run wants, what half a reset left is not resumed.
+    """
+    save(Record("init", "", finished=False))
+    call(["reset", "--force", "--cri-socket", CRI_SOCKET], timeout)
+    # kubeadm empties etcd's folder while etcd still runs, which may begin a new one before it is stopped.
+    shutil.rmtree(ETCD_MEMBER, ignore_errors=True)
+
+
 def run(phase: str, config: str, ignore: Sequence[str], timeout: float) -> str:
     """Run `kubeadm init` or `join` on CONFIG; returns its output, raises KubeadmError with its last lines."""
-    argv = [KUBEADM, phase, "--config", CONFIG]
+    argv = [phase, "--config", CONFIG]
     if ignore:
         argv += ["--ignore-preflight-errors", ",".join(sorted(ignore))]
     if phase == "init":
@@ -175,18 +218,13 @@ def run(phase: str, config: str, ignore: Sequence[str], timeout: float) -> str:
     save(Record(phase, digest(config), finished=False))
     write_config(config)
     try:
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise KubeadmError(f"kubeadm {phase}: no end after {timeout:.0f} s. Try: journalctl --unit kubelet") from error
+        printed = call(argv, timeout)
     finally:
         if phase == "join":
             os.unlink(CONFIG)  # it holds a token
-    if done.returncode != 0:
-        words = "\n".join((done.stdout + done.stderr).strip().splitlines()[-25:])
-        raise KubeadmError(f"kubeadm {phase}: exit status {done.returncode}. Try: journalctl --unit kubelet\n{words}")
     os.sync()  # what kubeadm wrote must not be lost after the record says that it ended
     save(Record(phase, digest(config), finished=True))
-    return done.stdout
+    return printed
 
 
 def ca_digest(path: str = CA_FILE) -> str:

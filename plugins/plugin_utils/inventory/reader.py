@@ -93,8 +93,7 @@ def read(
     for name in others:
         common = settings[name] | common
     known = {variable.name for variable in scan.variables}
-    variables = tuple(variable for variable in scan.variables if variable.name not in command_line)
-    variables += tuple(inventory_files.Variable(str(name), COMMAND_LINE, "group", "") for name in sorted(command_line))
+    variables = placed(scan, command_line)
     variables += tuple(
         inventory_files.Variable(str(name), FALLBACK, "group", "all")
         for name in sorted(all_names)
@@ -109,6 +108,17 @@ def read(
         repeated=scan.repeated,
         owners=scan.owners,
         hosts_file=scan.hosts_file,
+    )
+
+
+def placed(scan: inventory_files.Scan, command_line: Collection[str]) -> tuple[inventory_files.Variable, ...]:
+    """Which file sets which variable, or the command line instead.
+
+    command_line: names of the variables given with ``-e``.
+    """
+    variables = tuple(variable for variable in scan.variables if variable.name not in command_line)
+    return variables + tuple(
+        inventory_files.Variable(str(name), COMMAND_LINE, "group", "") for name in sorted(command_line)
     )
 
 

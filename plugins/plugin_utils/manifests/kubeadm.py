@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILY_KEYS
+from ansible_collections.twinstack.core.plugins.module_utils.host.kubeadm import CRI_SOCKET
 from ansible_collections.twinstack.core.plugins.plugin_utils.manifests.cluster_settings import Cluster, Node
 
-CRI_SOCKET = "unix:///run/containerd/containerd.sock"
 # Requests a second that the controllers may send, and how many at once. With their own 20 the removal of one
 # small namespace, a list per kind of object, takes ten seconds; kubelet's own default for itself is 50.
 CONTROLLER_PACE = [{"name": "kube-api-qps", "value": "100"}, {"name": "kube-api-burst", "value": "200"}]

@@ -8,16 +8,19 @@ from dataclasses import replace
 from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding
 from ansible_collections.twinstack.core.plugins.plugin_utils.preflight import (
     existing,
+    fixed_settings,
+    membership,
     network,
     peers,
     resources,
+    running_versions,
     system,
 )
 from ansible_collections.twinstack.core.plugins.plugin_utils.preflight.model import Host, Settings
+from ansible_collections.twinstack.core.plugins.plugin_utils.preflight.standing import standing
 
 HOST_CHECKS = (
     existing.check_own_record,
-    existing.check_cluster,
     system.check_system,
     system.check_cgroups,
     system.check_kernel,
@@ -51,7 +54,23 @@ def check_hosts(hosts: Sequence[Host], settings: Settings) -> list[Finding]:
         findings.append(
             Finding(", ".join(unsynchronised), "clock", found, expected, "node_prep_time_servers", "warning")
         )
-    return findings
+    return findings + check_standing(hosts, settings)
+
+
+def check_standing(hosts: Sequence[Host], settings: Settings) -> list[Finding]:
+    """What a run must not do to the cluster that stands, and what it leaves as it is."""
+    what = standing(hosts, settings)
+    return [
+        # A name that changed in the inventory is one of the fixed settings, and no host's fault.
+        *(finding for host in hosts for finding in existing.check_cluster(host, what.name)),
+        *membership.check_records(hosts, what, settings),
+        *membership.check_control_plane(hosts, what, settings),
+        *membership.check_authority(hosts, what),
+        *membership.check_identity(what),
+        *membership.check_nodes(what, settings),
+        *fixed_settings.check_fixed_settings(what, settings),
+        *running_versions.check_versions(what, settings),
+    ]
 
 
 def merged(findings: Sequence[Finding]) -> list[Finding]:

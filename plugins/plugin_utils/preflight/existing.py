@@ -15,12 +15,12 @@ def check_own_record(host: Host, _settings: Settings) -> Iterator[Finding]:
         yield Finding(host.name, "/etc/twinstack/host.json", host.probe["own"]["error"], "the record as it was written")
 
 
-def check_cluster(host: Host, settings: Settings) -> Iterator[Finding]:
-    """A host of another cluster of ours: all that is on it looks like our own."""
+def check_cluster(host: Host, cluster: str) -> Iterator[Finding]:
+    """A host of another cluster of ours: all that is on it looks like our own. cluster: the wanted one's name."""
     other = host.probe["own"]["cluster"]
-    if other and other != settings.cluster:
-        hint = RESET.replace("CLUSTER", other)
-        yield Finding(host.name, "cluster", f"a host of cluster {other}", f"{settings.cluster}, or a bare host", hint)
+    if other and other != cluster:
+        hint = f"{RESET.replace('CLUSTER', other)} --limit {host.name}"
+        yield Finding(host.name, "cluster", f"a host of cluster {other}", f"{cluster}, or a bare host", hint)
 
 
 def check_stale(host: Host, _settings: Settings) -> Iterator[Finding]:

@@ -7,18 +7,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.twinstack.core.plugins.module_utils.findings import Where
+from ansible_collections.twinstack.core.plugins.plugin_utils.manifests.cluster_settings import Cluster
+
+
+def nowhere(_name: str) -> str:
+    """Where a variable is set, when nobody has looked."""
+    return "inventory"
+
 
 @dataclass(frozen=True)
 class Settings:
     """What the cluster wants of its hosts.
 
     systems: versions by distribution, as os-release(5) writes both. cidrs: networks by variable, ``pod_cidrs`` and
-    ``service_cidrs``. mtu: of pods, 0 = free.
+    ``service_cidrs``. mtu: of pods, 0 = free. desired: the cluster that the inventory asks for; where: the file that
+    sets a variable.
     metrics_host: who keeps Prometheus' data, empty = nobody; metrics_size: how much of it, as Prometheus
     reads it, empty = the role's own, which fits wherever a cluster fits.
     """
 
     cluster: str
+    desired: Cluster
     systems: Mapping[str, Sequence[str]]
     api_port: int
     mtu: int
@@ -35,6 +45,7 @@ class Settings:
     control_plane: Sequence[str] = field(default_factory=tuple)
     metrics_host: str = ""
     metrics_size: str = ""
+    where: Where = nowhere
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from ansible_collections.twinstack.core.plugins.module_utils.host import record as host_record
-from ansible_collections.twinstack.core.plugins.module_utils.host.probe import kernel, network
+from ansible_collections.twinstack.core.plugins.module_utils.host.probe import files, kernel, network, node
 
 # Paths that hold something only after a Kubernetes, etcd, containerd or CNI install.
 STALE_PATHS = (
@@ -34,14 +34,7 @@ STALE_LINKS = (
 )
 TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
 
-
-def read(path: str) -> str:
-    """A small text file; empty when it cannot be read."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as stream:
-            return stream.read()
-    except OSError:
-        return ""
+read = files.read  # the name by which the stages of reset know it
 
 
 def parse_os_release(text: str) -> dict[str, str]:
@@ -110,12 +103,12 @@ def stale_state(links: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def own_install() -> dict[str, Any]:
-    """Whether this project has already worked on the host, and whether its record can be read."""
+    """Whether this project has already worked on the host, whether its record can be read, what it made of it."""
+    own = {"present": os.path.exists(host_record.RECORD_PATH), "error": "", "cluster": "", "node": node.observe()}
     try:
-        record = host_record.load()
+        return own | {"cluster": host_record.load()["cluster"]}
     except ValueError as error:
-        return {"present": True, "error": str(error), "cluster": ""}
-    return {"present": os.path.exists(host_record.RECORD_PATH), "error": "", "cluster": record["cluster"]}
+        return own | {"present": True, "error": str(error)}
 
 
 def sysctls(links: dict[str, dict[str, Any]]) -> dict[str, str]:

@@ -6,11 +6,36 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.twinstack.core.plugins.module_utils.host.probe import kernel as host_probe_kernel
+from ansible_collections.twinstack.core.plugins.plugin_utils.manifests.cluster_settings import parse_cluster
 from ansible_collections.twinstack.core.plugins.plugin_utils.preflight.check import check_hosts
 from ansible_collections.twinstack.core.plugins.plugin_utils.preflight.model import Host, Settings
 
+CLUSTER: dict[str, Any] = {
+    "name": "demo",
+    "domain": "cluster.local",
+    "primary_family": "ipv4",
+    "pod_cidrs": ["10.244.0.0/16", "fd66:244::/56"],
+    "service_cidrs": ["10.96.0.0/16", "fd66:96::/112"],
+    "node_mask": {"ipv4": 24, "ipv6": 64},
+    "proxy_mode": "ipvs",
+    "ipvs_min_sync_period": 3,
+    "encapsulation": "VXLANCrossSubnet",
+    "mtu": 0,
+    "versions": {
+        "kubernetes": "1.37.2",
+        "containerd": "2.4.2",
+        "etcd": "3.7.3",
+        "coredns": "1.15.0",
+        "calico": "3.28.5",
+    },
+    "api_name": "api.demo.internal",
+    "api_port": 6443,
+    "control_plane": [{"name": "cp1", "ipv4": "10.66.0.11", "ipv6": "fd66::11"}],
+    "worker": [{"name": "worker1", "ipv4": "10.66.0.12", "ipv6": "fd66::12"}],
+}
 SETTINGS = Settings(
     cluster="demo",
+    desired=parse_cluster(CLUSTER),
     systems={"debian": ["13"]},
     api_port=6443,
     mtu=0,
@@ -54,7 +79,7 @@ def probe(number: int) -> dict[str, Any]:
         "clock": {"seconds": 1.0, "synchronised": True},
         "ports": [],
         "stale": {"paths": [], "links": [], "ipvs_services": 0},
-        "own": {"present": False, "error": "", "cluster": ""},
+        "own": {"present": False, "error": "", "cluster": "", "node": None},
         "firewall": [],
         "links": {
             "eth0": {
