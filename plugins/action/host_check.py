@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ class ActionModule(ActionBase):
                 "control_plane": {"type": "list", "elements": "str", "required": True},
                 "host_probe": {"type": "str", "required": True},
                 "peer_probe": {"type": "str", "required": True},
+                "beside": {"type": "dict", "default": {}},
                 "cluster": {"type": "str", "required": True},
                 "cluster_settings": {"type": "dict", "required": True},
                 "systems": {"type": "dict", "required": True},
@@ -55,7 +57,7 @@ class ActionModule(ActionBase):
             }
         )
         all_vars = (task_vars or {})["hostvars"]
-        names = arguments.pop("hosts")
+        names, beside = arguments.pop("hosts"), arguments.pop("beside")
         registered = {kind: arguments.pop(kind) for kind in ("host_probe", "peer_probe")}
         try:
             desired = parse_cluster(arguments.pop("cluster_settings"))
@@ -71,9 +73,9 @@ class ActionModule(ActionBase):
                 hint = f"ansible -m ansible.builtin.ping {name}"
                 findings.append(Finding(name, "probe", "no result", "a host that answers over SSH", hint))
                 continue
-            addresses = {family: str(variables[family]) for family in FAMILY_KEYS}
-            hosts.append(Host(name, addresses, probe["probe"], peers))
-        findings = merged(findings + check_hosts(hosts, settings))
+            hosts.append(_host(name, variables, probe["probe"], peers))
+        others = [_host(name, all_vars[name], probe, {}) for name, probe in beside.items() if probe]
+        findings = merged(findings + check_hosts(hosts, settings, others))
         result["changed"] = False
         if errors(findings):
             return result | refused(findings, "to touch any host")
@@ -90,3 +92,8 @@ class ActionModule(ActionBase):
             return Inventory({}, {}, {}, variables=reader.placed(scan, load_extra_vars(self._loader)))
 
         return lambda name: inventory().where(name)
+
+
+def _host(name: str, variables: Mapping[str, Any], probe: Mapping[str, Any], peers: Mapping[str, Any]) -> Host:
+    """A host with its addresses in both families."""
+    return Host(name, {family: str(variables[family]) for family in FAMILY_KEYS}, probe, peers)

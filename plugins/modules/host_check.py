@@ -34,6 +34,12 @@ options:
     description: Name of the variable in which the result of M(twinstack.core.peer_probe) was registered.
     type: str
     required: true
+  beside:
+    description:
+      - Probes, by host, of those that the run leaves alone but which tell what stands, as the control plane does.
+      - They are not judged by themselves.
+    type: dict
+    default: {}
   cluster:
     description: Name of the cluster; hosts that this project made part of another one are refused.
     type: str

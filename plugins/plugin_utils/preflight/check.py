@@ -37,8 +37,11 @@ HOST_CHECKS = (
 )
 
 
-def check_hosts(hosts: Sequence[Host], settings: Settings) -> list[Finding]:
-    """All findings about all hosts, in the order of hosts, then of subjects."""
+def check_hosts(hosts: Sequence[Host], settings: Settings, beside: Sequence[Host] = ()) -> list[Finding]:
+    """All findings about all hosts, in the order of hosts, then of subjects.
+
+    beside: the control plane where the run leaves it alone. What stands is judged by it too.
+    """
     findings: list[Finding] = []
     for host in hosts:
         for check in HOST_CHECKS:
@@ -54,7 +57,7 @@ def check_hosts(hosts: Sequence[Host], settings: Settings) -> list[Finding]:
         findings.append(
             Finding(", ".join(unsynchronised), "clock", found, expected, "node_prep_time_servers", "warning")
         )
-    return findings + check_standing(hosts, settings)
+    return findings + check_standing([*hosts, *beside], settings)
 
 
 def check_standing(hosts: Sequence[Host], settings: Settings) -> list[Finding]:

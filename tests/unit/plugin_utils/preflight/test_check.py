@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.twinstack.core.plugins.plugin_utils.preflight.check import check_hosts, merged
 
 from tests.unit.plugin_utils.preflight.samples import SETTINGS, address, findings, fit_hosts, port
+from tests.unit.plugin_utils.preflight.standing_samples import of, standing_hosts
 
 
 def test_fit_hosts_have_no_findings() -> None:
@@ -102,3 +103,13 @@ def test_the_same_finding_on_several_hosts_is_one_line() -> None:
     hosts[1].probe["memory"]["total_mb"] = 500
     found = [(item.where, item.field) for item in merged(check_hosts(hosts, SETTINGS))]
     assert found == [("cp1, worker1", "cpus"), ("worker1", "memory")]
+
+
+def test_a_limited_run_is_judged_by_the_control_plane_that_it_leaves_alone() -> None:
+    """The control plane itself is not: it may lack memory, and another run says so."""
+    control_plane, worker = standing_hosts()
+    of(worker)["ca_digest"] = "other"
+    control_plane.probe["memory"]["total_mb"] = 1
+    assert [found.field for found in check_hosts([worker], SETTINGS, [])] == []
+    (finding,) = check_hosts([worker], SETTINGS, [control_plane])
+    assert (finding.where, finding.found) == ("worker1", "the CA of another cluster of this name")
