@@ -74,7 +74,7 @@ def test_shared_defaults_are_below_what_is_set_and_other_roles_are_not(tmp_path:
 
 def test_a_default_that_is_an_expression_is_resolved(tmp_path: Path) -> None:
     """With the hosts of this inventory, whose folder it names."""
-    assert read(tmp_path, {}).settings["twinstack_artifacts_dir"] == f"{tmp_path}/artifacts"
+    assert read(tmp_path, {}).settings["twinstack_artifacts_dir"] == f"{tmp_path}/.artifacts"
 
 
 def test_what_a_host_has_instead_of_the_first_ones_settings_differs(tmp_path: Path) -> None:
