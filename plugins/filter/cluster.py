@@ -14,6 +14,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.families import FAM
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import index as bundle_index
 from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import calico, cluster_dns, kubeadm
 from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import cluster_settings as model
+from ansible_collections.twinstack.core.plugins.plugin_utils.plan import reconciliation
 
 
 def _parsed(settings: Mapping[str, Any]) -> model.Cluster:
@@ -68,6 +69,29 @@ def kubeadm_join(settings: Mapping[str, Any], node: str, ca_hashes: Sequence[str
     """kubeadm's configuration for a worker; the module puts the token in."""
     cluster = _parsed(settings)
     return _yaml(kubeadm.kubeadm_join(cluster, _node(cluster, node), "@TOKEN@", list(ca_hashes), list(ignore)))
+
+
+def kubeadm_reconciliation(settings: Mapping[str, Any], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """What differs between a living cluster and its settings, and what to do; see kubeadm_reconciliation.yml."""
+    cluster = _parsed(settings)
+    nodes = {node.name: hostvars[node.name].get("preflight_node") or {} for node in cluster.nodes}
+    try:
+        found = reconciliation.reconciliation(cluster, nodes)
+    except ValueError as error:
+        raise AnsibleFilterError(str(error)) from error
+    kube_proxy = kubeadm.kube_proxy_configuration(cluster)
+    return {
+        "changes": [change.as_dict() for change in found.changes],
+        "reasons": [change.line() for change in found.changes],
+        "control_plane": list(found.control_plane),
+        "nodes": {name: list(steps) for name, steps in found.nodes.items()},
+        "documents": _yaml(found.documents),
+        "certificate_documents": _yaml(found.certificate_documents),
+        "arguments": dict(found.arguments),
+        "kube_proxy": kube_proxy,
+        "endpoints": reconciliation.endpoints(cluster),
+        "uncompared": found.uncompared,
+    }
 
 
 def calico_objects(manifest: str, settings: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -127,6 +151,7 @@ class FilterModule:
             "hosts_block": hosts_block,
             "kubeadm_init": kubeadm_init,
             "kubeadm_join": kubeadm_join,
+            "kubeadm_reconciliation": kubeadm_reconciliation,
             "calico_objects": calico_objects,
             "dns_service": dns_service,
         }

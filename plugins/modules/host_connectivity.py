@@ -56,8 +56,9 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-unreachable:
-  description: Those of O(endpoints) that are unreachable, as text.
+unreached:
+  description: >-
+    Those of O(endpoints) that are unreachable, as text. Not C(unreachable): by that word Ansible gives up a host.
   returned: always
   type: list
   elements: str
@@ -92,7 +93,7 @@ def main() -> None:
         found = connectivity.unreachable(module.params["endpoints"], module.params["timeout"])
     except OSError as error:
         module.fail_json(msg=f"echo requests: found {error}, expected the right to open raw sockets. Try: --become")
-    module.exit_json(changed=False, unreachable=[shown(endpoint) for endpoint in found])
+    module.exit_json(changed=False, unreached=[shown(endpoint) for endpoint in found])
 
 
 if __name__ == "__main__":

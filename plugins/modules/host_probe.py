@@ -99,6 +99,12 @@ probe:
     routes: {description: Routes of the main table by family., type: dict}
     sysctls: {description: "Values by path below /proc/sys.", type: dict}
     machine_id: {description: The machine-id., type: str}
+    running:
+      description: >-
+        What runs now, whatever files say. C(kube_proxy), the configuration that kube-proxy runs with, empty when it
+        does not answer; C(kubelet_behind), whether kubelet's configuration is newer than kubelet's start; C(ipvs),
+        whether the kernel has anything of IPVS.
+      type: dict
 snapshot:
   description: By subject, a mapping of names to values.
   returned: when O(snapshot) is true

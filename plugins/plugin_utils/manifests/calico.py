@@ -10,6 +10,7 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.manifests.cluster_s
 CALICO_VXLAN_MODE = {"VXLANCrossSubnet": "CrossSubnet", "VXLAN": "Always", "None": "Never"}
 CALICO_BLOCK_SIZE = {"ipv4": 26, "ipv6": 122}  # Calico's own defaults: 64 addresses per block in both families
 FELIX_HEALTH = {"host": "127.0.0.1", "port": 9099}  # Felix' own default port
+MTU_ANNOTATION = "twinstack.core/mtu"
 FELIX_LOOKS_SECONDS = 90  # as often as it looks at routes by default
 FELIX_READY_SECONDS = 2  # a request on the loopback; what waits for Calico waits no longer than it must
 FELIX_PROBES = {"livenessProbe": "/liveness", "readinessProbe": "/readiness"}
@@ -95,7 +96,7 @@ def calico_objects(objects: Sequence[Mapping[str, Any]], cluster: Cluster) -> li
             result.append({**item, "data": data})
             patched.add("ConfigMap calico-config")
         elif (kind, name) == ("DaemonSet", "calico-node"):
-            result.append(_calico_node(item, calico_node_environment(cluster)))
+            result.append(_rolled_for(cluster.mtu, _calico_node(item, calico_node_environment(cluster))))
             patched.add("DaemonSet calico-node")
         else:
             result.append(dict(item))
@@ -118,6 +119,21 @@ def calico_api_endpoint(cluster: Cluster) -> dict[str, Any]:
         "metadata": {"name": "kubernetes-services-endpoint", "namespace": "kube-system"},
         "data": {"KUBERNETES_SERVICE_HOST": address, "KUBERNETES_SERVICE_PORT": str(cluster.api_port)},
     }
+
+
+def _rolled_for(mtu: int, workload: Mapping[str, Any]) -> dict[str, Any]:
+    """calico-node whose pods are replaced, one node at a time, when the MTU in its ConfigMap is another.
+
+    Without a value of our own there is no annotation, so that clusters that stand do not roll for one. The addresses of
+    Calico's pools, and whether they are encapsulated, need none: Felix follows them while it runs.
+    """
+    if not mtu:
+        return dict(workload)
+    template = workload["spec"]["template"]
+    metadata = template.get("metadata", {})
+    annotations = {**metadata.get("annotations", {}), MTU_ANNOTATION: str(mtu)}
+    template = {**template, "metadata": {**metadata, "annotations": annotations}}
+    return {**workload, "spec": {**workload["spec"], "template": template}}
 
 
 def _calico_node(workload: Mapping[str, Any], environment: Mapping[str, str | None]) -> dict[str, Any]:

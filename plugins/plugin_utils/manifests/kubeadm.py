@@ -7,6 +7,7 @@ from typing import Any
 
 from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILY_KEYS
 from ansible_collections.twinstack.core.plugins.module_utils.host.kubeadm import CRI_SOCKET
+from ansible_collections.twinstack.core.plugins.module_utils.host.running import KUBE_PROXY_METRICS
 from ansible_collections.twinstack.core.plugins.plugin_utils.manifests.cluster_settings import Cluster, Node
 
 # Requests a second that the controllers may send, and how many at once. With their own 20 the removal of one
@@ -104,7 +105,7 @@ def kube_proxy_configuration(cluster: Cluster) -> dict[str, Any]:
         "kind": "KubeProxyConfiguration",
         "mode": cluster.proxy_mode,
         "clusterCIDR": ",".join(cluster.pod_cidr[family] for family in cluster.families),
-        "metricsBindAddress": "127.0.0.1:10249",
+        "metricsBindAddress": KUBE_PROXY_METRICS,
     }
     if cluster.proxy_mode == "ipvs":
         # Without strict ARP every node answers for every service address on its own link.

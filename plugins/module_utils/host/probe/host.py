@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from ansible_collections.twinstack.core.plugins.module_utils.host import record as host_record
+from ansible_collections.twinstack.core.plugins.module_utils.host import running
 from ansible_collections.twinstack.core.plugins.module_utils.host.probe import files, kernel, network, node
 
 # Paths that hold something only after a Kubernetes, etcd, containerd or CNI install.
@@ -167,4 +168,5 @@ def observe(api_port: int, metrics_path: str) -> dict[str, Any]:
         "routes": routes,
         "sysctls": sysctls(links),
         "machine_id": read("/etc/machine-id").strip(),
+        "running": running.observe(stale_now),
     }

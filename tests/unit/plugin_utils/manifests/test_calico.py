@@ -78,3 +78,15 @@ def test_both_pools_take_the_encapsulation(encapsulation: str, mode: str) -> Non
     pools = calico.calico_pools(parse_cluster(settings(encapsulation=encapsulation)))
     assert [pool["spec"]["vxlanMode"] for pool in pools] == [mode, mode]
     assert all(pool["spec"]["natOutgoing"] for pool in pools)
+
+
+def test_another_mtu_reaches_nodes_that_run() -> None:
+    """It stands in a ConfigMap, which containers read when they start: the pods must be others, one node at a time."""
+
+    def annotations(mtu: int) -> object:
+        objects = calico.calico_objects(list(yaml.safe_load_all(CALICO)), parse_cluster(settings(mtu=mtu)))
+        return objects[2]["spec"]["template"].get("metadata", {}).get("annotations")
+
+    assert annotations(1400) == {"twinstack.core/mtu": "1400"}
+    assert annotations(1300) != annotations(1400)
+    assert annotations(0) is None, "Calico's own choice: clusters that stand do not roll for a new annotation"
