@@ -36,7 +36,7 @@ options:
     elements: str
     default: []
   settings:
-    description: Changes of a living cluster's settings as lists of text by host, of the whole cluster under C('').
+    description: Components that restart by host for a changed setting; what changes, as text, under an empty name.
     type: dict
     default: {}
   unknown:

@@ -70,11 +70,12 @@ def make(
     """The plan.
 
     nodes: of each host of the inventory, what host_probe says of our record there. notes: of the tasks in check mode.
-    settings: changes of living settings by host, those of the whole cluster under an empty name.
+    settings: components that restart by host for a changed setting; under an empty name what changes, as lines.
     """
     noted = list(notes)
     steps = {
-        name: [step for note in noted if note.host == name for step in note.steps] + list(settings.get(name, ()))
+        name: [step for note in noted if note.host == name for step in note.steps]
+        + [f"{component}{DONE}" for component in settings.get(name, ())]
         for name in nodes
     }
     hosts = tuple(

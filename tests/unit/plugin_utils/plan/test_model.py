@@ -39,16 +39,16 @@ def test_what_restarts_and_what_is_deleted() -> None:
         Note("n1", ["file /etc/containerd/config.toml", "unit containerd.service restarted"]),
         Note("", [], "tenants", ["Service baz/web"], ["Service foo/web"], ["Namespace bar"], 30),
     ]
-    settings = {"": ["kube-proxy: ipvs.minSyncPeriod: 3s -> 5s"], "n1": ["kube-proxy restarts"]}
+    settings = {"": ["kube-proxy: ipvs.minSyncPeriod: 3s -> 5s"], "n1": ["kube-proxy"]}
     plan = model.make("lab", {"n1": STANDS, "n2": STANDS}, ["n1"], notes, settings, [])
     assert not plan.nothing
-    assert plan.hosts[0].restarts == ("containerd.service",)
+    assert plan.hosts[0].restarts == ("containerd.service", "kube-proxy")
     assert model.text(plan).splitlines() == [
         "plan of cluster lab:",
-        "  n1  reconcile; restart of containerd.service",
+        "  n1  reconcile; restart of containerd.service, kube-proxy",
         "        file /etc/containerd/config.toml",
         "        unit containerd.service restarted",
-        "        kube-proxy restarts",
+        "        kube-proxy restarted",
         "  n2  nothing",
         "  setting  kube-proxy: ipvs.minSyncPeriod: 3s -> 5s",
         "  tenants: 1 created, 1 changed, 1 deleted of 30 objects",
@@ -58,7 +58,7 @@ def test_what_restarts_and_what_is_deleted() -> None:
     ]
     written = model.as_dict(plan)
     assert written["objects"]["tenants"]["deleted"] == ["Namespace bar"]
-    assert written["hosts"]["n1"]["restarts"] == ["containerd.service"]
+    assert written["hosts"]["n1"]["restarts"] == ["containerd.service", "kube-proxy"]
     assert written["nothing"] is False
 
 
