@@ -8,6 +8,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 from ansible_collections.twinstack.core.plugins.module_utils.host.images import store as image_store
 from ansible_collections.twinstack.core.plugins.plugin_utils.bundle import index as bundle_index
 from ansible_collections.twinstack.core.plugins.plugin_utils.plan.notes import note_host
@@ -43,9 +44,14 @@ class ActionModule(ActionBase):
             return result
         sets = [artifact for artifact in artifacts.values() if artifact["kind"] == "image_set"]
         offered = {image["name"]: image["digest"] for one in sets for image in one["images"]}
+        others = {image["name"] for one in sets if one is not image_set for image in one["images"]}
         sent = {"group": arguments["group"], "wanted": wanted, "offered": offered | wanted}
+        sent |= {"exclusive": sorted(set(wanted) - others)}
         sent |= {"wait": arguments.get("wait", False), "timeout": arguments.get("timeout", 300)}
+        sent |= {"recreate_store": arguments.get("recreate_store", False)}
         found = self._module(sent, task_vars)
+        if found.get("recreate"):
+            self._tell_loss(found, task_vars or {})
         needs_archive = found.get("lacking") and not found.get("running") and not found.get("failed")
         if needs_archive and not self._task.check_mode:
             folder = self._make_tmp_path()
@@ -60,6 +66,14 @@ class ActionModule(ActionBase):
         result.update(found)
         note_host(self, task_vars, result)
         return result
+
+    def _tell_loss(self, found: dict[str, Any], task_vars: dict[str, Any]) -> None:
+        """Before the host's store is emptied: why, and which images nobody brings back."""
+        lost = ", ".join(found.get("foreign", [])) or "none"
+        Display().warning(
+            f"{task_vars.get('inventory_hostname', '')}: containerd's store is recreated ({found['recreate']}); "
+            f"images in it that are not of the bundle, which are lost: {lost}"
+        )
 
     def _module(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """One execution of the module on the host."""

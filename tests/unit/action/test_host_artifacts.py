@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.twinstack.core.plugins.module_utils.host.images import content as image_content
 from ansible_collections.twinstack.core.plugins.module_utils.host.images import repair
@@ -94,8 +95,16 @@ class Containerd:
         monkeypatch.setattr(image_store, "unit_states", lambda *_name: self.states)
         monkeypatch.setattr(image_store, "start_import", self.start)
         self.damaged: list[str] = []
+        self.unmountable: dict[str, str] = {}
+        self.reasons: dict[str, str] = {}
         self.emptied = 0
-        monkeypatch.setattr(image_content, "damaged", lambda images: sorted(set(images) & set(self.damaged)))
+        self.removed: list[str] = []
+        self.again: list[str] = []
+        monkeypatch.setattr(image_content, "judge", self.judge)
+        monkeypatch.setattr(image_content, "unseen", lambda images: images)
+        monkeypatch.setattr(repair, "look", self.look)
+        monkeypatch.setattr(repair, "foreign_images", lambda _offered: ["user:1"])
+        monkeypatch.setattr(repair, "remove", lambda plan: self.removed.extend(plan.images))
         monkeypatch.setattr(repair, "empty_store", self.empty)
         monkeypatch.setattr(image_store, "ARCHIVE_FOLDER", str(folder / "archives"))
 
@@ -103,10 +112,21 @@ class Containerd:
         """Those of the requested images that are there with that digest."""
         return {name: digest for name, digest in asked.items() if self.have.get(name) == digest}
 
-    def start(self, path: str, group: str, files: dict[str, list[int]]) -> None:
+    def judge(self, images: dict[str, str]) -> tuple[dict[str, image_content.Damage], dict[str, str]]:
+        """What is wrong with these images."""
+        damage = {name: image_content.Damage(files=True) for name in self.damaged if name in images}
+        return damage, {name: words for name, words in self.unmountable.items() if name in images}
+
+    def look(self, damage: dict[str, image_content.Damage], _images: dict[str, str]) -> repair.Plan:
+        """The plan for this damage."""
+        container = repair.Container("c1", "ns/pod one", running=True)
+        return repair.Plan(sorted(damage), containers=[container] if damage else [], reasons=self.reasons)
+
+    def start(self, path: str, group: str, files: dict[str, list[int]], again: list[str]) -> None:
         """Remember what was to be imported."""
-        assert (group, files) == ("worker", {"sha256:aa": [1, 2]})
+        assert files == {"sha256:aa": [1, 2]}
         self.imported.append(Path(path).read_bytes())
+        self.again += again
 
     def empty(self) -> None:
         """What images/repair.py does, in short."""
@@ -147,18 +167,100 @@ def test_an_archive_is_imported_when_an_image_is_lacking(
     assert containerd.imported == [b"layers"]
 
 
-def test_damaged_images_recreate_the_whole_store(
-    containerd: Containerd, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.fixture
+def sent(tmp_path: Path) -> Callable[[], dict[str, Any]]:
+    """Arguments for an archive that the action has just sent."""
+
+    def send() -> dict[str, Any]:
+        archive = tmp_path / "images.tar"
+        archive.write_bytes(b"layers")
+        return {"archive": str(archive), "sha256": hashlib.sha256(b"layers").hexdigest()}
+
+    return send
+
+
+def test_damaged_images_are_replaced_one_by_one(
+    containerd: Containerd, sent: Callable[[], dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """H5: the store was emptied for one of them."""
     containerd.have = {"a:1": "sha256:aa", "b:1": "sha256:bb"}
     containerd.damaged = ["b:1"]
     told = containerd.run(capsys, check=True)
-    assert (told["lacking"], told["damaged"], containerd.emptied) == (["a:1", "b:1"], ["b:1"], 0)
-    assert "b:1 (damaged)" in told["diff"]["after"]
-    archive = tmp_path / "images.tar"
-    archive.write_bytes(b"layers")
-    containerd.run(capsys, archive=str(archive), sha256=hashlib.sha256(b"layers").hexdigest())
-    assert (containerd.emptied, containerd.imported) == (1, [b"layers"])
+    assert (told["lacking"], told["damaged"], told["restarted"]) == (["b:1"], ["b:1"], ["ns/pod one"])
+    assert containerd.removed == [], "check mode has removed something"
+    assert (
+        "b:1 (damaged)" in told["diff"]["after"] and "ns/pod one (its container starts anew)" in told["diff"]["after"]
+    )
+    containerd.run(capsys, **sent())
+    assert (containerd.emptied, containerd.removed, containerd.imported) == (0, ["b:1"], [b"layers"])
+    assert containerd.again == ["sha256:bb"], "nobody looks whether it is whole now"
+
+
+@pytest.mark.parametrize("what", ["unmountable", "reasons"])
+def test_the_store_is_emptied_only_when_a_variable_says_so(
+    containerd: Containerd, sent: Callable[[], dict[str, Any]], capsys: pytest.CaptureFixture[str], what: str
+) -> None:
+    containerd.have = {"a:1": "sha256:aa", "b:1": "sha256:bb"}
+    setattr(containerd, what, {"b:1": "ctr: EINVAL"})
+    containerd.damaged = ["b:1"] if what == "reasons" else []
+    refused = containerd.run(capsys, **sent())
+    assert refused["failed"] and refused["foreign"] == ["user:1"]
+    assert "image b:1: " in refused["msg"] and "found ctr: EINVAL" in refused["msg"]
+    assert "loses user:1" in refused["msg"] and "containerd_recreate_store=true" in refused["msg"]
+    assert (containerd.emptied, containerd.removed, containerd.imported) == (0, [], [])
+    told = containerd.run(capsys, check=True, recreate_store=True)
+    assert (told["recreate"], told["foreign"]) == ("b:1: ctr: EINVAL", ["user:1"])
+    assert (told["lacking"], containerd.emptied) == (["a:1", "b:1"], 0)
+    containerd.run(capsys, recreate_store=True, **sent())
+    assert (containerd.emptied, containerd.removed, containerd.imported) == (1, [], [b"layers"])
+
+
+def test_the_store_is_never_emptied_for_images_that_the_host_can_be_without(
+    containerd: Containerd, sent: Callable[[], dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody would bring back its own."""
+    containerd.have = {"a:1": "sha256:aa", "b:1": "sha256:bb"}
+    containerd.unmountable = {"b:1": "ctr: EINVAL"}
+    found = containerd.run(capsys, group="observability", recreate_store=True, **sent())
+    assert found["failed"] and "playbooks/cluster/nodes.yml" in found["msg"]
+    assert containerd.emptied == 0
+
+
+def test_images_of_another_group_are_replaced_with_it(
+    containerd: Containerd,
+    sent: Callable[[], dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    warned: list[str] = []
+    monkeypatch.setattr(AnsibleModule, "warn", lambda _module, text: warned.append(text))
+    containerd.have = {"a:1": "sha256:aa", "b:1": "sha256:bb", "mesh:1": "sha256:cc"}
+    containerd.damaged = ["mesh:1"]
+    offered = {"mesh:1": "sha256:cc"}
+    found = containerd.run(capsys, offered=offered)
+    assert (found["lacking"], found["damaged"], found["present"]) == ([], ["mesh:1"], {})
+    assert warned == ["images: found mesh:1 damaged; they are imported again with their own group"]
+    mesh: dict[str, Any] = {"group": "mesh_worker", "wanted": offered, "offered": offered, "exclusive": ["mesh:1"]}
+    containerd.run(capsys, **mesh, **sent())
+    assert (containerd.removed, containerd.imported) == (["mesh:1"], [b"layers"])
+
+
+def test_what_only_this_group_brings_is_judged_when_other_imports_have_ended(
+    containerd: Containerd, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a run that replaces the host's own images would leave the mesh's damaged."""
+    containerd.states = {image_store.unit("worker"): "running"}
+    containerd.have = {"a:1": "sha256:aa", "b:1": "sha256:bb"}
+    containerd.damaged = ["b:1"]
+    waited: list[float] = []
+
+    def wait(timeout: float) -> None:
+        waited.append(timeout)
+        containerd.states = {}
+
+    monkeypatch.setattr(image_store, "wait_for_imports", wait)
+    found = containerd.run(capsys, group="mesh_worker", exclusive=["b:1"])
+    assert (found["damaged"], waited) == (["b:1"], [300])
 
 
 def test_a_damaged_archive_is_not_imported(
@@ -181,16 +283,6 @@ def test_nothing_is_sent_beside_a_running_import_or_without_need(
     containerd.have = {"a:1": "sha256:aa", "b:1": "sha256:bb"}
     found = containerd.run(capsys)
     assert (found["changed"], found["lacking"], found["running"]) == (False, [], False)
-
-
-def test_damage_is_mended_by_the_import_that_a_host_cannot_be_without(
-    containerd: Containerd, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    containerd.have = {"a:1": "sha256:aa", "b:1": "sha256:bb"}
-    containerd.damaged = ["b:1"]
-    found = containerd.run(capsys, group="observability")
-    assert found["msg"].startswith("images: found b:1 damaged") and found["msg"].endswith("site.yml --tags containerd")
-    assert containerd.emptied == 0
 
 
 def test_what_a_cut_off_import_left_is_removed(
@@ -232,6 +324,9 @@ def test_waiting_reports_a_failed_and_an_endless_import(
     assert "still missing: a:1, b:1" in containerd.run(capsys, wait=True)["msg"]
     containerd.have = {"a:1": "sha256:aa", "b:1": "sha256:bb"}
     assert containerd.run(capsys, wait=True)["changed"] is False
+    containerd.damaged = ["a:1"]
+    found = containerd.run(capsys, wait=True)
+    assert "damage, still after it was imported again" in found["msg"] and "the same command again" in found["msg"]
 
 
 @pytest.mark.parametrize(("digest", "asked"), [("sha256:1", False), ("sha256:2", True)])

@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ansible_collections.twinstack.core.plugins.module_utils.host.images import content as image_content
 
@@ -81,14 +81,32 @@ def running() -> list[str]:
     return sorted(name for name, state in unit_states().items() if state == "running")
 
 
-def script(archive: str, group: str, files: Mapping[str, list[int]], ctr: str = CTR, lock: str = LOCK) -> str:
+def wait_for_imports(timeout: float) -> None:
+    """Wait until no import is at work. Raises ImageStoreError after timeout seconds."""
+    deadline = time.monotonic() + timeout
+    while names := running():
+        if time.monotonic() > deadline:
+            raise ImageStoreError(f"{names[0]}: still at work after {timeout:.0f} s. Try: journalctl --unit {names[0]}")
+        time.sleep(0.2)
+
+
+def script(
+    archive: str,
+    group: str,
+    files: Mapping[str, list[int]],
+    ctr: str = CTR,
+    lock: str = LOCK,
+    look_again: Iterable[str] = (),
+) -> str:
     """What an import unit runs: one import at a time, and what was imported is recorded.
 
-    files: number and summed size of the files of each image in the archive, by its digest. `ctr` writes through to the
-    disk before it ends (a power cut would else leave empty files behind a complete list). After a repair, kubelet waits
-    for the images that its host cannot be without.
+    files: number and summed size of the files of each image in the archive, by its digest. look_again: digests of those
+    that replace damaged ones. `ctr` writes through to the disk before it ends (a power cut would else leave empty files
+    behind a complete list). After a repair, kubelet waits for the images.
     """
     images = [word for digest, (number, size) in files.items() for word in (digest, str(number), str(size))]
+    again = sorted(look_again)
+    images += [image_content.LOOK_AGAIN, *again] if again else []
     counter = os.path.join(os.path.dirname(archive), COUNTER)
     steps = [
         shlex.join(
@@ -96,13 +114,16 @@ def script(archive: str, group: str, files: Mapping[str, list[int]], ctr: str = 
         ),
         shlex.join([sys.executable, counter, *images]),
     ]
-    if group in OWN_GROUPS:
+    if group in OWN_GROUPS or again:
         steps.append("{ test ! -e /var/lib/kubelet/config.yaml || systemctl start kubelet.service; }")
     return shlex.join(["flock", lock, "/bin/sh", "-c", " && ".join(steps)])
 
 
-def start_import(archive: str, group: str, files: Mapping[str, list[int]]) -> None:
-    """Import a group's archive in a transient unit and return at once; the unit removes the archive when it is done."""
+def start_import(archive: str, group: str, files: Mapping[str, list[int]], look_again: Iterable[str] = ()) -> None:
+    """Import a group's archive in a transient unit and return at once; the unit removes the archive when it is done.
+
+    look_again: digests of damaged images that it replaces; they are judged when it has ended.
+    """
     os.makedirs(os.path.dirname(LOCK), mode=0o755, exist_ok=True)
     counter = os.path.join(os.path.dirname(archive), COUNTER)
     with open(counter + ".new", "w", encoding="utf-8") as stream:
@@ -111,7 +132,8 @@ def start_import(archive: str, group: str, files: Mapping[str, list[int]]) -> No
     name = unit(group)
     subprocess.run(["systemctl", "reset-failed", name], capture_output=True, check=False)
     argv = ["systemd-run", "--unit", name, "--property=Type=oneshot", "--no-block"]
-    argv += [f"--property=ExecStopPost=/bin/rm -f {archive}", "/bin/sh", "-c", script(archive, group, files)]
+    argv += [f"--property=ExecStopPost=/bin/rm -f {archive}", "/bin/sh", "-c"]
+    argv.append(script(archive, group, files, look_again=look_again))
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ImageStoreError(f"systemd-run: exit status {done.returncode}: {done.stderr.strip()[-1000:]}")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import os
-import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from ansible_collections.twinstack.core.plugins.module_utils.host import record as host_record
+from ansible_collections.twinstack.core.plugins.module_utils.host.reset import mounts, tree
 from ansible_collections.twinstack.core.plugins.module_utils.host.reset.stage import Record, attempt
 from ansible_collections.twinstack.core.plugins.module_utils.host.state import files as state_files
 
@@ -42,31 +43,34 @@ DIRECTORIES = (
 FSTAB_MARK = "# twinstack: "
 
 
-def find_directories(_record: Record) -> list[str]:
-    """Own directories; one that is a mount point counts only while something is in it."""
-    found = []
-    for name in DIRECTORIES:
-        path = Path(name)
-        if path.is_symlink() or not path.is_dir():
-            continue
-        if not os.path.ismount(name) or any(item.name != "lost+found" for item in path.iterdir()):
-            found.append(name)
-    return found
+def folders() -> tuple[str, ...]:
+    """All that a reset removes with everything in it."""
+    return (*DIRECTORIES, STORE, str(Path(host_record.RECORD_PATH).parent))
 
 
-def remove_directories(_record: Record, names: list[str]) -> None:
-    """Remove directories; a mount point is emptied and stays. Nothing is mounted below them any more."""
+def _left(name: str, named: Sequence[str]) -> bool:
+    """Whether something of a folder is to go."""
+    path = Path(name)
+    if path.is_symlink() or not path.is_dir():
+        return False
+    points = [mount.point for mount in mounts.find_foreign([name])]
+    return bool(tree.doomed(name, points, named))
+
+
+def _remove(name: str, named: Sequence[str]) -> None:
+    """Remove a folder; what the host itself has mounted in it stays, but for the content of what is named."""
+    tree.remove(name, [mount.point for mount in mounts.find_foreign([name])], named)
+
+
+def find_directories(_record: Record, named: Sequence[str] = ()) -> list[str]:
+    """Own directories; one in which the host itself has mounted something counts only while something is to go."""
+    return [name for name in DIRECTORIES if _left(name, named)]
+
+
+def remove_directories(_record: Record, names: list[str], named: Sequence[str] = ()) -> None:
+    """Remove directories. Nothing of ours is mounted below them any more. named: mount points that are emptied."""
     for name in names:
-        if not os.path.ismount(name):
-            shutil.rmtree(name)
-            continue
-        for item in Path(name).iterdir():
-            if item.name == "lost+found":
-                continue
-            if item.is_dir() and not item.is_symlink():
-                shutil.rmtree(item)
-            else:
-                item.unlink()
+        _remove(name, named)
 
 
 def without_our_lines(text: str) -> str:
@@ -145,30 +149,29 @@ def restore_files(record: Record, names: list[str]) -> None:
         attempt(["systemctl", "daemon-reload"])
 
 
-def find_store(_record: Record) -> list[str]:
+def find_store(_record: Record, named: Sequence[str] = ()) -> list[str]:
     """The store of artifacts, and links into it."""
     links = [path for path in Path("/usr/local/bin").glob("*") if path.is_symlink()]
     found = [str(path) for path in links if os.readlink(path).startswith(f"{STORE}/")]
-    return [*sorted(found), *([STORE] if Path(STORE).is_dir() else [])]
+    return [*sorted(found), *([STORE] if _left(STORE, named) else [])]
 
 
-def remove_store(_record: Record, names: list[str]) -> None:
+def remove_store(_record: Record, names: list[str], named: Sequence[str] = ()) -> None:
     """Remove the links and the store."""
     for name in names:
-        path = Path(name)
-        if path.is_symlink():
-            path.unlink()
+        if Path(name).is_symlink():
+            Path(name).unlink()
         else:
-            shutil.rmtree(path)
+            _remove(name, named)
 
 
-def find_record(_record: Record) -> list[str]:
+def find_record(_record: Record, named: Sequence[str] = ()) -> list[str]:
     """The directory of the record."""
-    folder = Path(host_record.RECORD_PATH).parent
-    return [str(folder)] if folder.is_dir() else []
+    folder = str(Path(host_record.RECORD_PATH).parent)
+    return [folder] if _left(folder, named) else []
 
 
-def remove_record(_record: Record, names: list[str]) -> None:
+def remove_record(_record: Record, names: list[str], named: Sequence[str] = ()) -> None:
     """Remove the record: the reset is complete."""
     for name in names:
-        shutil.rmtree(name)
+        _remove(name, named)

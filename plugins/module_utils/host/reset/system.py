@@ -1,17 +1,13 @@
-"""Settings of the whole host that the install changed: sysctls, packages, kernel modules, swap."""
+"""Settings of the whole host that the install changed: sysctls, kernel modules, swap."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from ansible_collections.twinstack.core.plugins.module_utils.host import record as host_record
 from ansible_collections.twinstack.core.plugins.module_utils.host.probe import host as host_probe
-from ansible_collections.twinstack.core.plugins.module_utils.host.probe import network
 from ansible_collections.twinstack.core.plugins.module_utils.host.reset.stage import Record, attempt
-from ansible_collections.twinstack.core.plugins.module_utils.host.state import command as host_command
 from ansible_collections.twinstack.core.plugins.module_utils.host.state import kernel as state_kernel
 from ansible_collections.twinstack.core.plugins.module_utils.host.state import swap as state_swap
 
@@ -43,31 +39,6 @@ def restore_sysctls(record: Record, names: list[str]) -> None:
     for key in names:
         with suppress(OSError):
             Path(state_kernel.sysctl_path(key)).write_text(wanted[key], encoding="ascii")
-
-
-def parse_packages(text: str) -> list[str]:
-    """Packages that are installed or have left configuration, out of dpkg-query's ``package<TAB>status`` lines."""
-    rows = (line.split("\t") for line in text.splitlines())
-    return sorted(row[0] for row in rows if len(row) == 2 and row[1].strip()[1:2] not in ("n", ""))
-
-
-def find_packages(record: Record) -> list[str]:
-    """Packages that we had installed."""
-    if not record["packages"]:
-        return []
-    query = ["dpkg-query", "--show", "--showformat=${Package}\t${db:Status-Abbrev}\n", *record["packages"]]
-    return parse_packages(_output_of_any_status(query))
-
-
-def _output_of_any_status(argv: Sequence[str]) -> str:
-    """Output of a command that also prints something when it fails (dpkg-query with one unknown name)."""
-    return network.output(["sh", "-c", '"$@" 2>/dev/null; exit 0', "sh", *argv])
-
-
-def purge_packages(_record: Record, names: list[str]) -> None:
-    """Purge all of them in one call, in the order that dpkg finds right."""
-    os.environ["DEBIAN_FRONTEND"] = "noninteractive"
-    host_command.run(["dpkg", "--purge", *names])
 
 
 def find_modules(record: Record) -> list[str]:

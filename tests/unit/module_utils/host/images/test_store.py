@@ -211,3 +211,25 @@ def test_an_import_that_does_not_end_is_given_up(commands: Commands) -> None:
     with pytest.raises(image_store.ImageStoreError) as caught:
         image_store.wait_import("worker", WANTED, 0.01)
     assert str(caught.value) == f"{WORKER}: still at work after 0 s. Try: journalctl --unit {WORKER}"
+
+
+FILES = {"sha256:aa": [1, 2]}
+
+
+def test_an_import_that_replaces_has_its_images_looked_at_and_starts_kubelet() -> None:
+    plain = image_store.script("/x/a.tar", "observability", FILES)
+    assert "kubelet" not in plain and image_content.LOOK_AGAIN not in plain
+    repair = image_store.script("/x/a.tar", "observability", FILES, look_again=["sha256:aa"])
+    assert f"sha256:aa 1 2 {image_content.LOOK_AGAIN} sha256:aa" in repair
+    assert "systemctl start kubelet.service" in repair
+    assert "systemctl start kubelet.service" in image_store.script("/x/a.tar", "worker", FILES)
+
+
+def test_imports_of_others_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    states = [["a.service"], ["a.service"], []]
+    monkeypatch.setattr(image_store, "running", lambda: states.pop(0))
+    image_store.wait_for_imports(10)
+    assert states == []
+    monkeypatch.setattr(image_store, "running", lambda: ["a.service"])
+    with pytest.raises(image_store.ImageStoreError, match="a.service: still at work after 0 s"):
+        image_store.wait_for_imports(0)

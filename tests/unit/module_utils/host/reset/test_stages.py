@@ -11,6 +11,11 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from ansible_collections.twinstack.core.plugins.module_utils.host import record as host_record
+from ansible_collections.twinstack.core.plugins.module_utils.host.reset import mounts
+from ansible_collections.twinstack.core.plugins.module_utils.host.reset import stages as reset_stages
+
+from tests.unit.module_utils.host.reset.samples import record
 
 COLLECTIONS = Path(__file__).resolve().parents[5] / "collections"
 TOOLS = ("iptables-legacy-save", "ip6tables-legacy-save", "iptables-nft-save", "ip6tables-nft-save", "nft", "ipset")
@@ -122,6 +127,14 @@ state = pathlib.Path("/var/lib/containerd")
 state.mkdir(parents=True)
 subprocess.run(["mount", "-t", "tmpfs", "none", str(state)], check=True)  # the host's own file system
 (state / "io.containerd").mkdir()
+(state / "lost+found").mkdir()
+disk = pathlib.Path("/var/lib/twinstack/prometheus/disk")  # and one that is bound from the same file system
+disk.mkdir(parents=True)
+source = pathlib.Path("/var/source")
+source.mkdir()
+(source / "metrics").write_text("x")
+subprocess.run(["mount", "--bind", str(source), str(disk)], check=True)
+(disk.parent / "beside").write_text("x")
 store = pathlib.Path("/opt/twinstack/store")
 store.mkdir(parents=True)
 (store / "aa").write_text("kubelet")
@@ -129,14 +142,19 @@ pathlib.Path("/usr/local/bin/kubelet").symlink_to(store / "aa")
 pathlib.Path("/usr/local/bin/theirs").write_text("x")
 pathlib.Path("/etc/kubernetes/pki").mkdir(parents=True)
 pathlib.Path("/etc/hosts").write_text("127.0.0.1 localhost\\n# BEGIN twinstack c\\nx\\n# END twinstack c\\n")
-record = {**host_record.load(), "files": {"/etc/hosts": "MTI3LjAuMC4xIGxvY2FsaG9zdAo="}}
+record = {**host_record.load(), "cluster": "c", "files": {"/etc/hosts": "MTI3LjAuMC4xIGxvY2FsaG9zdAo="}}
 host_record.save(record)
 kinds = ("mount", "directory", "file", "store", "record")
-stages = [stage for stage in reset_stages.STAGES if stage.kind in kinds]
+named = [str(state) + "/"]
+refused = [reason.line() for reason in reset_stages.reasons(record, "", False, named)]
+asked = [reason.where for reason in reset_stages.reasons(record, "", False, [])]
+stages = [stage for stage in reset_stages.stages(named) if stage.kind in kinds]
 assert reset_stages.is_ours()
 planned = reset_stages.plan(record, stages)
 reset_stages.apply(record, stages)
 print(json.dumps({
+    "refused": refused, "asked": asked, "metrics": (source / "metrics").exists(),
+    "beside": (disk.parent / "beside").exists(), "disk": (disk / "metrics").exists(),
     "planned": planned, "ours": reset_stages.is_ours(), "again": reset_stages.plan(host_record.load(), stages),
     "kubelet": pathlib.Path("/var/lib/kubelet").exists(), "state": sorted(p.name for p in state.iterdir()),
     "state_mounted": state.is_mount(), "bin": sorted(p.name for p in pathlib.Path("/usr/local/bin").iterdir()),
@@ -160,6 +178,48 @@ def test_mounts_directories_files_and_the_record_go_and_a_second_reset_finds_not
     assert ["file", "/etc/hosts"] in result["planned"]
     assert result["ours"] is False and result["again"] == []
     assert result["kubelet"] is False
-    assert result["state_mounted"] is True and result["state"] == []
+    assert result["state_mounted"] is True and result["state"] == ["lost+found"]
+    # H6: what nobody named refuses before anything is undone, and is kept even where nobody asks.
+    assert result["asked"] == ["/var/lib/containerd", "/var/lib/twinstack/prometheus/disk"]
+    (line,) = result["refused"]
+    assert line.startswith("/var/lib/twinstack/prometheus/disk: mount: found data on ") and "reset_mounts" in line
+    assert (result["disk"], result["metrics"], result["beside"]) == (True, True, False)
     assert result["bin"] == ["theirs"]
     assert result["etc"] == ["hosts"] and result["hosts"] == "127.0.0.1 localhost\n"
+
+
+@pytest.mark.parametrize(
+    ("here", "given", "without_record", "found"),
+    [
+        ("twinstack", "twinstack", False, []),
+        ("twinstack", "", False, []),
+        ("other", "twinstack", False, ["other"]),
+        ("other", "twinstack", True, ["other"]),
+        ("", "twinstack", False, ["no name"]),
+        ("", "twinstack", True, []),
+    ],
+    ids=[
+        "its name",
+        "check mode",
+        "another name",
+        "another name and no record wanted",
+        "no name",
+        "no name is allowed",
+    ],
+)
+def test_a_host_of_another_cluster_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, here: str, given: str, without_record: bool, found: list[str]
+) -> None:
+    """H6: the name is compared with that of the host's record, before anything is undone."""
+    monkeypatch.setattr(host_record, "RECORD_PATH", str(tmp_path / "host.json"))
+    host_record.save(record(cluster=here), host_record.RECORD_PATH)
+    monkeypatch.setattr(mounts, "find_foreign", lambda _folders: [])
+    reasons = reset_stages.reasons(host_record.load(host_record.RECORD_PATH), given, without_record, [])
+    assert [reason.found for reason in reasons] == found
+    if found == ["other"]:
+        assert "reset_confirm=other" in reasons[0].hint and reasons[0].expected == "twinstack"
+
+
+def test_without_a_record_only_what_was_sent_first_is_ours() -> None:
+    """An install that ended after it had sent artifacts has touched nothing of what others have on the host."""
+    assert [stage.kind for stage in reset_stages.stages(recorded=False)] == ["store", "record"]
