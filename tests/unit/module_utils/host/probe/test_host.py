@@ -128,9 +128,9 @@ def test_a_host_says_whose_it_is_and_when_that_cannot_be_read(tmp_path: Path, mo
     path, load = tmp_path / "host.json", host_record.load
     monkeypatch.setattr(host_record, "RECORD_PATH", str(path))
     monkeypatch.setattr(host_record, "load", lambda: load(str(path)))
-    assert host_probe.own_install() == {"present": False, "error": "", "cluster": ""}
+    assert host_probe.own_install() == {"present": False, "error": "", "cluster": "", "node": None}
     path.write_text('{"cluster": "demo"}', encoding="utf-8")
-    assert host_probe.own_install() == {"present": True, "error": "", "cluster": "demo"}
+    assert host_probe.own_install() == {"present": True, "error": "", "cluster": "demo", "node": None}
     path.write_text("{", encoding="utf-8")
     found = host_probe.own_install()
     assert found["present"] and found["cluster"] == "" and str(path) in found["error"]
