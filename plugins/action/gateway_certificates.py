@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import certificates
 
@@ -39,6 +40,7 @@ class ActionModule(ActionBase):
                 ]
             except ValueError as error:
                 raise AnsibleActionFail(f"certificates: {error}") from error
-        removed = certificates.forget(authority, folder, wanted, named, write)
+        remove = boolean(arguments.get("remove", True))
+        removed = certificates.forget(authority, folder, wanted, named, write) if remove else []
         summary = {"made": made, "removed": removed, "authority": str(folder / "ca.crt")}
         return result | summary | {"changed": bool(made or removed)}

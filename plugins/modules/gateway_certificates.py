@@ -11,7 +11,7 @@ version_added: 0.1.0
 description:
   - Makes a certificate authority (C(ca.crt), C(ca.key)) and a certificate for each name (C(NAME.crt), C(NAME.key)) in a
     folder on the controller, readable for its owner alone.
-  - Certificates of the same authority under other names, and their keys, are removed.
+  - Certificates of the same authority under other names, and their keys, are removed, unless O(remove) says otherwise.
   - A certificate is made again when its hosts change, when another authority signed it, and 30 days before it ends.
 options:
   dest:
@@ -31,6 +31,10 @@ options:
     type: list
     elements: path
     default: []
+  remove:
+    description: Remove certificates under other names, which nobody serves any more.
+    type: bool
+    default: true
 attributes:
   check_mode:
     support: full

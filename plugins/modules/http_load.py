@@ -112,10 +112,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.twinstack.core.plugins.module_utils.kube import module as kube_module
-from ansible_collections.twinstack.core.plugins.module_utils.kube.apply import remove_namespace, wait_all
+from ansible_collections.twinstack.core.plugins.module_utils.kube.apply import wait_all
 from ansible_collections.twinstack.core.plugins.module_utils.kube.client import Client
 from ansible_collections.twinstack.core.plugins.module_utils.kube.errors import API_ERRORS, RefusedError, reason
 from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import Key, key_of
+from ansible_collections.twinstack.core.plugins.module_utils.kube.removal import remove_namespace
 from ansible_collections.twinstack.core.plugins.module_utils.scenarios import fortio
 
 TRIES = 5
@@ -191,8 +192,9 @@ def _saved(client: Client, path: str) -> fortio.Result:
 
 def remove(client: Client, namespace: str) -> None:
     """The namespace with all that is in it, waited for."""
-    if not remove_namespace(client, namespace, REMOVAL_SECONDS):
-        raise LoadError(f"namespace {namespace} is still there after {REMOVAL_SECONDS} s")
+    left = remove_namespace(client, namespace, REMOVAL_SECONDS)
+    if left:
+        raise LoadError("; ".join(left))
 
 
 def given_up(client: Client, namespace: str) -> str:

@@ -141,7 +141,7 @@ failures:
   type: list
   elements: str
 left_behind:
-  description: Namespaces that were not gone in time.
+  description: Why namespaces were not gone in time, one line each.
   returned: always
   type: list
   elements: str

@@ -51,9 +51,9 @@ def inside(lab: Lab, url: str, value: str) -> str:
 
 @pytest.fixture
 def as_before(lab: Lab) -> Iterator[None]:
-    """Tenants are those of the lab's inventory again."""
+    """Tenants are those of the lab's inventory again, and books, of another one, is gone."""
     yield
-    lab.play("playbooks/tenants.yml")
+    lab.play("playbooks/tenants.yml", "-e", json.dumps({"tenants_remove": ["books"]}))
 
 
 def test_a_namespace_with_two_injection_labels_is_refused(lab: Lab, as_before: None) -> None:
@@ -175,7 +175,11 @@ def test_scenarios_verify_the_tenants_of_another_inventory(lab: Lab, as_before: 
         data = json.loads((folder / ".artifacts/report.json").read_text())
         return {(result["id"], result["family"]): result["ok"] for result in data["scenarios"]}
 
-    lab.play("playbooks/tenants.yml", inventory=folder)
+    refused = lab.play("playbooks/tenants.yml", inventory=folder, ok=False)
+    assert "a namespace cannot be renamed" in refused, "nobody said that the lab's own tenants go"
+    assert "namespace/books" not in lab.kubectl("get namespaces -o name")
+    named = ("-e", json.dumps({"tenants_remove": [one["name"] for one in TENANTS]}))
+    lab.play("playbooks/tenants.yml", *named, inventory=folder)
     assert lab.changed(lab.play("playbooks/tenants.yml", inventory=folder)) == {}
     lab.play("playbooks/scenarios.yml", "-e", "scenarios_run=lending", inventory=folder)
     assert report() == {("lending", "IPv4"): True, ("lending", "IPv6"): True}

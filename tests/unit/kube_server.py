@@ -23,6 +23,8 @@ CORE = {
 }
 Page = Callable[[str, list[tuple[str, str]]], tuple[int, Any]]
 DEFINITIONS = {"CustomResourceDefinition": ("customresourcedefinitions", False)}
+VERBS = ["create", "delete", "get", "list", "patch"]
+DISCOVERY = "g=apidiscovery.k8s.io"
 
 
 class State:
@@ -32,6 +34,8 @@ class State:
     pages: who answers instead of the API, by the beginning of a path; gets the path's rest and the query. Bytes go as
     they are, anything else as JSON.
     stays: by path, how many looks at anything an object is still there after its removal.
+    stale: groups with their version whose server does not answer, as discovery says it. read_only: plurals that can be
+    listed and not deleted.
     """
 
     def __init__(self) -> None:
@@ -41,6 +45,8 @@ class State:
         self.asked: list[str] = []
         self.pages: dict[str, Page] = {}
         self.stays: dict[str, int] = {}
+        self.stale: list[str] = []
+        self.read_only: set[str] = set()
         self.changed: Callable[[str], None] = lambda path: None
         self.refuse: dict[str, list[tuple[int, str]]] = {}
         self.version = 0
@@ -52,6 +58,14 @@ def _merged(old: Any, new: Any) -> Any:
     if isinstance(old, dict) and isinstance(new, dict):
         return {key: _merged(old.get(key), new[key]) if key in new else old[key] for key in {**old, **new}}
     return new
+
+
+def _managed(item: dict[str, Any], old: dict[str, Any] | None, manager: str, operation: str) -> dict[str, Any]:
+    """The object with a note of who wrote it and how, beside those of the object before."""
+    entry = {"manager": manager, "operation": operation}
+    entries = ((old or {}).get("metadata") or {}).get("managedFields") or []
+    kept = [one for one in entries if one != entry]
+    return _merged(item, {"metadata": {"managedFields": [*kept, entry]}})
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -95,6 +109,8 @@ class Handler(BaseHTTPRequestHandler):
             return status, {"message": text}
         if path == "/version":
             return 200, {"gitVersion": "v1.37.2"}
+        if path in ("/api", "/apis") and DISCOVERY in self.headers["Accept"]:
+            return 200, {"items": self._groups(core=path == "/api")}
         version = path.removeprefix("/apis/").removeprefix("/api/")
         if version in state.kinds:
             kinds = state.kinds[version]
@@ -115,14 +131,38 @@ class Handler(BaseHTTPRequestHandler):
         if self.command == "DELETE":
             status, answer = self._delete(path, dry)
         elif self.command == "POST":
-            status, answer = self._create(path, body)
+            status, answer = self._create(path, _managed(body, None, query.get("fieldManager", ""), "Update"))
         elif self.headers["Content-Type"] == "application/merge-patch+json":
-            status, answer = self._merge(path, body)
+            status, answer = self._merge(path, body, query.get("fieldManager", ""))
         else:
-            status, answer = self._apply(path, body, dry)
+            status, answer = self._apply(path, body, dry, query.get("fieldManager", ""))
         if not dry and status == 200:
             state.changed(path)
         return status, answer
+
+    def _groups(self, core: bool) -> list[dict[str, Any]]:
+        """Aggregated discovery: groups with their versions and kinds. core: of the group without a name."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for api_version, kinds in self.state.kinds.items():
+            group, _, version = api_version.rpartition("/")
+            resources = [
+                {
+                    "resource": plural,
+                    "responseKind": {"group": group, "version": version, "kind": kind},
+                    "scope": "Namespaced" if spaced else "Cluster",
+                    "verbs": ["get", "list"] if plural in self.state.read_only else VERBS,
+                }
+                for kind, (plural, spaced) in kinds.items()
+            ]
+            found.setdefault(group, []).append({"version": version, "resources": resources, "freshness": "Current"})
+        for api_version in self.state.stale:
+            group, _, version = api_version.rpartition("/")
+            found.setdefault(group, []).append({"version": version, "freshness": "Stale"})
+        return [
+            {"metadata": {"name": group} if group else {}, "versions": versions}
+            for group, versions in found.items()
+            if core == (not group)
+        ]
 
     def _pass_time(self) -> None:
         """One look at anything brings what is being removed nearer to its end."""
@@ -153,20 +193,23 @@ class Handler(BaseHTTPRequestHandler):
         self.state.objects[new] = body
         return 201, body
 
-    def _merge(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        if path not in self.state.objects:
+    def _merge(self, path: str, body: dict[str, Any], manager: str) -> tuple[int, dict[str, Any]]:
+        old = self.state.objects.get(path)
+        if old is None:
             return 404, {"message": "not found"}
-        self.state.objects[path] = _merged(self.state.objects[path], body)
+        self.state.objects[path] = _managed(_merged(old, body), old, manager, "Update")
         return 200, self.state.objects[path]
 
     def _selected(self, item: dict[str, Any], path: str, query: dict[str, str]) -> bool:
         label, _, value = query.get("labelSelector", "").partition("=")
         labels = item["metadata"].get("labels") or {}
-        plural = path.rpartition("/")[2]
+        parts = path.split("/")
+        plural, space = parts[-1], parts[-2] if parts[-3] == "namespaces" else ""
         known = {kind: name for kinds in self.state.kinds.values() for kind, (name, _) in kinds.items()}
-        return known.get(item["kind"]) == plural and (not label or labels.get(label) == value)
+        there = not space or item["metadata"].get("namespace") == space
+        return known.get(item["kind"]) == plural and there and (not label or labels.get(label) == value)
 
-    def _apply(self, path: str, body: dict[str, Any], dry: bool) -> tuple[int, dict[str, Any]]:
+    def _apply(self, path: str, body: dict[str, Any], dry: bool, manager: str) -> tuple[int, dict[str, Any]]:
         state = self.state
         space = body["metadata"].get("namespace")
         if space and f"/api/v1/namespaces/{space}" not in state.objects:
@@ -175,6 +218,7 @@ class Handler(BaseHTTPRequestHandler):
         new = _merged(old or {}, body)
         if new != old:
             new = _merged(new, {"metadata": {"resourceVersion": str(state.version + 1)}})
+        new = _managed(new, old, manager, "Apply")
         if body["kind"] == "CustomResourceDefinition":
             status = {"type": "Established", "status": str(state.establishes), "message": "names conflict"}
             new["status"] = {"conditions": [status]}
@@ -186,7 +230,7 @@ class Handler(BaseHTTPRequestHandler):
                 version = f"{spec['group']}/{spec['versions'][0]['name']}"
                 state.kinds[version] = {spec["names"]["kind"]: (spec["names"]["plural"], False)}
         elif old is not None:
-            new = _merged(new, {"metadata": {"resourceVersion": old["metadata"]["resourceVersion"]}})
+            new = _merged(new, {"metadata": {"resourceVersion": old["metadata"].get("resourceVersion")}})
         return 200, new
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Any, TypeVar
 
-from ansible_collections.twinstack.core.plugins.module_utils.kube import node_ports
+from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding
+from ansible_collections.twinstack.core.plugins.module_utils.kube import node_ports, ownership, refusals
 from ansible_collections.twinstack.core.plugins.module_utils.kube import objects as kube_objects
+from ansible_collections.twinstack.core.plugins.module_utils.kube.client import Client
 from ansible_collections.twinstack.core.plugins.module_utils.kube.errors import (
     API_ERRORS,
     CONNECTION_ERRORS,
@@ -21,25 +23,10 @@ from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import
 AT_ONCE = 8  # requests in flight; the API server's own default for a client is higher
 POLL_SECONDS = 0.5
 RETRY_SECONDS = 1.0
+RESTART_SECONDS = 20.0
 ALLOCATED = "port is already allocated"  # a node port that another Service is about to leave
 Answer = TypeVar("Answer")
 PASSING = (409, 429, 500, 503, 504)  # answers that another try may turn into a success
-
-
-class Cluster(Protocol):
-    """What this module needs of `client.Client`."""
-
-    def get(self, key: Key) -> Object | None:
-        """The object, None when there is none."""
-
-    def apply(self, item: Object, key: Key, dry_run: bool, force: bool) -> Object:
-        """Server-side apply."""
-
-    def list(self, api_version: str, kind: str, selector: str = "") -> list[Object]:
-        """All objects of a kind."""
-
-    def delete(self, key: Key, dry_run: bool) -> None:
-        """Remove an object."""
 
 
 @dataclass
@@ -47,7 +34,9 @@ class Outcome:
     """What came of it. changed and pruned: names of objects; failures: lines of text.
 
     late: what was not ready in time, so that nothing was applied of which pods come. going: pruned objects that go only
-    after what is in them.
+    after what is in them. refused: whether that is why nothing was applied; findings: those of the failures that are
+    more than text. namespaces: what those that are pruned hold, by name. spared: objects with the set's label that
+    others made.
     """
 
     changed: list[str] = field(default_factory=list)
@@ -55,6 +44,10 @@ class Outcome:
     failures: list[str] = field(default_factory=list)
     late: list[str] = field(default_factory=list)
     going: list[Key] = field(default_factory=list)
+    refused: bool = False
+    findings: list[Finding] = field(default_factory=list)
+    namespaces: dict[str, Any] = field(default_factory=dict)
+    spared: list[str] = field(default_factory=list)
     diff: list[dict[str, str]] = field(default_factory=list)
 
 
@@ -67,36 +60,43 @@ class _One:
 
 
 def apply_all(
-    cluster: Cluster,
+    cluster: Client,
     objects: Sequence[Object],
     apply_set: str,
     dry_run: bool,
     force: bool,
     deadline: float,
     before_workloads: Sequence[tuple[Key, str]] = (),
+    allowed: refusals.Allowed | None = None,
+    prune: bool = True,
 ) -> Outcome:
     """Apply the objects, then remove what the apply set does not hold any more. Stops after the first wave that failed.
 
     deadline: on time.monotonic()'s clock, for objects whose kind or namespace is not served yet. before_workloads: what
-    is waited for, as by ``wait_all``, when all is there but what pods come of.
+    is waited for, as by ``wait_all``, when all is there but what pods come of. allowed: what may be taken over and
+    deleted. prune: False keeps what the set does not hold any more for a later call; what that would refuse is refused
+    now, before anything is applied.
     """
     wanted = [kube_objects.hashed(item) for item in kube_objects.labelled(objects, apply_set)]
     kinds, spaces = kube_objects.announced(wanted)
     outcome = Outcome()
     kept = None
+    patience = time.monotonic() if dry_run else deadline
     try:
-        patience = time.monotonic() if dry_run else deadline
         ports = _patiently(lambda: _port_clashes(cluster, wanted, apply_set), patience)
-        outcome.failures += _patiently(lambda: _taken_namespaces(cluster, wanted), patience)
-        outcome.failures += ports.refusals
+        known = _patiently(lambda: _look(cluster, wanted), patience)
+        _judge(cluster, wanted, known, apply_set, allowed or refusals.Allowed(), patience, outcome)
     except API_ERRORS as error:
-        outcome.failures.append(f"namespaces and Services of the cluster could not be read: {error}")
+        outcome.failures.append(f"what is in the cluster could not be read: {error}")
+        return outcome
+    outcome.failures += ports.refusals
     if outcome.failures:
+        outcome.refused = True
         return outcome
 
     def one(item: Object) -> _One:
         late = item["kind"] == "Service" and node_ports.service_key(item) in ports.waiting
-        return _apply_one(cluster, item, dry_run, force, deadline, kinds, spaces, late)
+        return _apply_one(cluster, item, dry_run, force, deadline, kinds, spaces, late, known)
 
     if apply_set:
         try:
@@ -107,6 +107,7 @@ def apply_all(
     for wave in kube_objects.waves(wanted):
         if not dry_run and wave[0]["kind"] in kube_objects.WORKLOADS:
             outcome.late += wait_all(cluster, before_workloads, deadline)
+            known = {} if before_workloads else known  # what was read before the wait may have changed meanwhile
             if outcome.late:
                 return outcome
         if ports.waiting and any(item["kind"] == "Service" for item in wave):
@@ -123,31 +124,60 @@ def apply_all(
             outcome.failures += wait_all(cluster, [(kube_objects.key_of(item), "") for item in wave], deadline)
             if outcome.failures:
                 return outcome
-    if apply_set:
+    if apply_set and prune:
         _prune(cluster, wanted, apply_set, kept, dry_run, outcome)
     return outcome
 
 
 def _patiently(request: Callable[[], Answer], deadline: float) -> Answer:
     """The answer to a request, tried again while another try may turn it into a success."""
+    begun = time.monotonic()
     while True:
         try:
             return request()
         except RefusedError as error:
             if error.status not in PASSING or time.monotonic() > deadline:
                 raise
+        except CONNECTION_ERRORS:  # an API server that restarts; a host that is dead is named soon
+            if time.monotonic() > min(deadline, begun + RESTART_SECONDS):
+                raise
         time.sleep(RETRY_SECONDS)
 
 
-def _taken_namespaces(cluster: Cluster, wanted: Sequence[Object]) -> list[str]:
-    """Namespaces that are foreign, or that another revision of the mesh would serve."""
-    spaces = {kube_objects.key_of(item): item for item in wanted if item["kind"] == "Namespace"}
-    there = {kube_objects.key_of(item): item for item in cluster.list("v1", "Namespace")} if spaces else {}
-    reasons = {key: kube_objects.foreign_namespace(there.get(key), item) for key, item in spaces.items()}
-    return [f"{key}: {reason}" for key, reason in reasons.items() if reason]
+def _look(cluster: Client, wanted: Sequence[Object]) -> dict[Key, Object | None]:
+    """The wanted objects as they are, those that are there."""
+
+    def one(key: Key) -> Object | None:
+        try:
+            return cluster.get(key)
+        except UnknownKindError:  # the wanted ones may bring it
+            return None
+
+    keys = [kube_objects.key_of(item) for item in wanted]
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        return dict(zip(keys, pool.map(one, keys), strict=True))
 
 
-def _port_clashes(cluster: Cluster, wanted: Sequence[Object], apply_set: str) -> node_ports.Clashes:
+def _judge(
+    cluster: Client,
+    wanted: Sequence[Object],
+    known: Mapping[Key, Object | None],
+    apply_set: str,
+    allowed: refusals.Allowed,
+    patience: float,
+    outcome: Outcome,
+) -> None:
+    """Record everything that must not be taken over or deleted, and what the namespaces hold that would be."""
+    outcome.findings += refusals.conflicts(wanted, known, cluster.manager, allowed.adopt)
+    if apply_set:
+        spaces = _patiently(lambda: cluster.list("v1", "Namespace"), patience)
+        judged = _patiently(lambda: refusals.removals(cluster, spaces, wanted, apply_set, allowed), patience)
+        outcome.findings += judged.findings
+        outcome.namespaces = judged.as_dict()
+    outcome.failures += [finding.line() for finding in outcome.findings]
+
+
+def _port_clashes(cluster: Client, wanted: Sequence[Object], apply_set: str) -> node_ports.Clashes:
     """Node ports that others have; looked for only where a wanted Service names any."""
     if not any(node_ports.node_ports(item) for item in wanted):
         return node_ports.Clashes()
@@ -155,7 +185,7 @@ def _port_clashes(cluster: Cluster, wanted: Sequence[Object], apply_set: str) ->
 
 
 def _make_room(
-    cluster: Cluster,
+    cluster: Client,
     wave: Sequence[Object],
     ports: node_ports.Clashes,
     one: Callable[[Object], _One],
@@ -186,7 +216,7 @@ def _record(result: _One, outcome: Outcome) -> None:
         outcome.diff.append(kube_objects.difference(result.key, result.before, result.after))
 
 
-def _remember(cluster: Cluster, wanted: Sequence[Object], apply_set: str, dry_run: bool) -> Object | None:
+def _remember(cluster: Client, wanted: Sequence[Object], apply_set: str, dry_run: bool) -> Object | None:
     """Write down the kinds of what is to come, so that a run that dies forgets nothing; the record as it was before."""
     now = {(item["apiVersion"], item["kind"]) for item in wanted}
     place = kube_objects.key_of(kube_objects.kinds_record(apply_set, now))
@@ -198,7 +228,7 @@ def _remember(cluster: Cluster, wanted: Sequence[Object], apply_set: str, dry_ru
 
 
 def _apply_one(
-    cluster: Cluster,
+    cluster: Client,
     item: Object,
     dry_run: bool,
     force: bool,
@@ -206,17 +236,19 @@ def _apply_one(
     kinds: set[tuple[str, str]],
     spaces: set[str],
     late: bool,
+    known: dict[Key, Object | None],
 ) -> _One:
     """Apply one object; a passing refusal is tried again, in a dry run what is to come counts as there.
 
-    late: it waits for a node port that another Service leaves in the same run.
+    late: it waits for a node port that another Service leaves in the same run. known: objects that were read a moment
+    ago; the first try believes them.
     """
     key = kube_objects.key_of(item)
     ours = (key.api_version, key.kind) in kinds
     before: Object | None = None
     while True:
         try:
-            before = cluster.get(key)
+            before = known.pop(key, None) or cluster.get(key)
             if kube_objects.unchanged(before, item):
                 return _One(key, before, before)
             return _One(key, before, cluster.apply(item, key, dry_run, force))
@@ -239,7 +271,7 @@ def _apply_one(
 
 
 def _prune(
-    cluster: Cluster, wanted: Sequence[Object], apply_set: str, kept: Object | None, dry_run: bool, outcome: Outcome
+    cluster: Client, wanted: Sequence[Object], apply_set: str, kept: Object | None, dry_run: bool, outcome: Outcome
 ) -> None:
     """Remove what has the apply set's label and is not wanted, of every kind that the set holds or once held."""
     now = {(item["apiVersion"], item["kind"]) for item in wanted}
@@ -254,6 +286,11 @@ def _prune(
         outcome.failures.append(f"apply set {apply_set}: its objects could not be listed: {error}")
         return
     doomed = kube_objects.surplus([item for items in found for item in items], wanted)
+    # A copy of ours under another name bears its label too.
+    outcome.spared += [
+        str(kube_objects.key_of(one)) for one in doomed if not ownership.applied_by(one, cluster.manager)
+    ]
+    doomed = [item for item in doomed if ownership.applied_by(item, cluster.manager)]
     spaces = {item["metadata"]["name"] for item in doomed if item["kind"] == "Namespace"}
     for item in kube_objects.last_first(doomed):
         key = kube_objects.key_of(item)
@@ -281,7 +318,7 @@ def _prune(
 
 
 def wait_all(
-    cluster: Cluster,
+    cluster: Client,
     targets: Sequence[tuple[Key, str]],
     deadline: float,
     sleep: Callable[[float], None] = time.sleep,
@@ -311,32 +348,7 @@ def wait_all(
     return []
 
 
-def wait_gone(
-    cluster: Cluster, keys: Sequence[Key], deadline: float, sleep: Callable[[float], None] = time.sleep
-) -> list[str]:
-    """Wait until none of the objects is there any more; those that are when time is up, as lines of text."""
-    left = list(keys)
-    while True:
-        try:
-            left = [key for key in left if _there(cluster, key)]
-        except API_ERRORS as error:
-            if time.monotonic() > deadline:
-                return [f"{key}: {error}" for key in left]
-        if not left:
-            return []
-        if time.monotonic() > deadline:
-            return [f"{key}: found it still there, expected it to be gone" for key in left]
-        sleep(POLL_SECONDS)
-
-
-def _there(cluster: Cluster, key: Key) -> bool:
-    try:
-        return cluster.get(key) is not None
-    except UnknownKindError:
-        return False
-
-
-def _why_not(cluster: Cluster, key: Key, condition: str) -> list[str]:
+def _why_not(cluster: Client, key: Key, condition: str) -> list[str]:
     if key.name:
         reason = kube_objects.unready(cluster.get(key), condition)
         return [f"{key}: {reason}"] if reason else []
@@ -345,15 +357,3 @@ def _why_not(cluster: Cluster, key: Key, condition: str) -> list[str]:
         return [f"{key.kind}: none there"]
     named = [(kube_objects.key_of(item), kube_objects.unready(item, condition)) for item in items]
     return [f"{one}: {reason}" for one, reason in named if reason]
-
-
-def remove_namespace(cluster: Cluster, name: str, seconds: float) -> bool:
-    """Remove a namespace with all that is in it; whether it is gone in time."""
-    key = Key("v1", "Namespace", "", name)
-    cluster.delete(key, dry_run=False)
-    end = time.monotonic() + seconds
-    while cluster.get(key) is not None:
-        if time.monotonic() > end:
-            return False
-        time.sleep(POLL_SECONDS)
-    return True

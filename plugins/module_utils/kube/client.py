@@ -8,6 +8,13 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl
 
+from ansible_collections.twinstack.core.plugins.module_utils.kube.discovery import (
+    AGGREGATED,
+    METADATA,
+    Resource,
+    Served,
+    parse,
+)
 from ansible_collections.twinstack.core.plugins.module_utils.kube.errors import (
     KubeconfigError,
     RefusedError,
@@ -50,12 +57,14 @@ class Client:
             raise KubeconfigError(str(error)) from error
         self._configuration.retries = None if retries else False
         self._client = kubernetes.client.ApiClient(self._configuration)
-        self._manager = field_manager
+        self.manager = field_manager
         self._kinds: dict[str, dict[str, tuple[str, bool]]] = {}
 
-    def request(self, method: str, path: str, query: Query = None, body: Any = None, content: str = "") -> Object:
-        """One request. body: anything that JSON can hold."""
-        found: Object = json.loads(self._call(method, path, query, body, content, JSON))
+    def request(
+        self, method: str, path: str, query: Query = None, body: Any = None, content: str = "", accept: str = JSON
+    ) -> Object:
+        """One request. body: anything that JSON can hold. accept: a form of JSON."""
+        found: Object = json.loads(self._call(method, path, query, body, content, accept))
         return found
 
     def text(self, path: str, query: Query = None) -> str:
@@ -127,6 +136,22 @@ class Client:
             }
         return self._kinds[api_version]
 
+    def discover(self) -> Served:
+        """Kinds that live in namespaces, of all groups, and which servers of them do not answer."""
+        roots = [self.request("GET", root, accept=AGGREGATED) for root in ("/api", "/apis")]
+        return parse([group for root in roots for group in root["items"]])
+
+    def inside(self, resource: Resource, namespace: str) -> list[Object]:
+        """Metadata of all objects of a kind in a namespace; none when the kind is gone meanwhile."""
+        where = path_of(resource.api_version, resource.plural, namespace)
+        try:
+            items = self.request("GET", where, accept=METADATA)["items"]
+        except RefusedError as error:
+            if error.status != 404:
+                raise
+            return []
+        return [{**item, "apiVersion": resource.api_version, "kind": resource.kind} for item in items]
+
     def forget(self, api_version: str) -> None:
         """Discover this version's kinds again next time."""
         self._kinds.pop(api_version, None)
@@ -151,7 +176,7 @@ class Client:
 
     def apply(self, item: Object, key: Key, dry_run: bool, force: bool) -> Object:
         """Server-side apply; the object as it is then, or would be."""
-        query = {"fieldManager": self._manager, "force": "true" if force else "false", "fieldValidation": "Strict"}
+        query = {"fieldManager": self.manager, "force": "true" if force else "false", "fieldValidation": "Strict"}
         if dry_run:
             query["dryRun"] = "All"
         return self.request("PATCH", self._path(key), query, item, APPLY)
@@ -176,7 +201,7 @@ class Client:
 
     def create(self, path: str, item: Object) -> Object:
         """A new object at the path of its kind and namespace; one that is there already is a refusal."""
-        return self.request("POST", path, {"fieldManager": self._manager}, item, JSON)
+        return self.request("POST", path, {"fieldManager": self.manager}, item, JSON)
 
     def delete(self, key: Key, dry_run: bool) -> None:
         """Remove an object; nothing happens when there is none."""

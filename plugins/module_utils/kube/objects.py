@@ -108,14 +108,9 @@ def unchanged(before: Object | None, wanted: Object) -> bool:
     return _holds(before, wanted)
 
 
-def foreign_namespace(before: Object | None, wanted: Object) -> str:
-    """Why a namespace that is there already must not be taken over; empty when it may, or is not there."""
-    if before is None:
-        return ""
-    name, labels = wanted["metadata"]["name"], before["metadata"].get("labels") or {}
-    apply_set = (wanted["metadata"].get("labels") or {}).get(APPLY_SET_LABEL)
-    if apply_set and APPLY_SET_LABEL not in labels:
-        return f"found a namespace that this project did not make; expected a free name. Try: another name than {name}"
+def mixed_revision(before: Object | None, wanted: Object) -> str:
+    """Why a namespace that is there would get another revision of the mesh than the wanted one; empty when it won't."""
+    name, labels = wanted["metadata"]["name"], (before or {"metadata": {}})["metadata"].get("labels") or {}
     # Istio follows the older label when a namespace has both, so the revision would be another than the wanted one.
     if "istio.io/rev" in (wanted["metadata"].get("labels") or {}) and "istio-injection" in labels:
         found = f"istio-injection={labels['istio-injection']}"

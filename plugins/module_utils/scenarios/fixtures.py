@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 
-from ansible_collections.twinstack.core.plugins.module_utils.kube.apply import remove_namespace, wait_all
+from ansible_collections.twinstack.core.plugins.module_utils.kube.apply import wait_all
 from ansible_collections.twinstack.core.plugins.module_utils.kube.client import Client
 from ansible_collections.twinstack.core.plugins.module_utils.kube.errors import RefusedError
 from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import Key, key_of
+from ansible_collections.twinstack.core.plugins.module_utils.kube.removal import remove_namespace
 from ansible_collections.twinstack.core.plugins.module_utils.scenarios import objects as scenario_objects
 from ansible_collections.twinstack.core.plugins.module_utils.scenarios.settings import ScenarioError, Settings
 
@@ -54,8 +55,9 @@ class Fixtures:
         for tenant in self.settings.tenants:
             self.unbreak(tenant)
         space = scenario_objects.NAMESPACE
-        if not remove_namespace(self.client, space, REMOVAL_SECONDS):
-            raise ScenarioError(f"namespace {space} is still there after {REMOVAL_SECONDS:.0f} s")
+        left = remove_namespace(self.client, space, REMOVAL_SECONDS)
+        if left:
+            raise ScenarioError("; ".join(left))
 
     def break_route(self, tenant: str) -> None:
         """Give a tenant a route that leads nowhere."""

@@ -17,8 +17,9 @@ from typing import Any
 from ansible_collections.twinstack.core.plugins.module_utils.contract import OBSERVABILITY
 from ansible_collections.twinstack.core.plugins.module_utils.kube.client import Client
 from ansible_collections.twinstack.core.plugins.module_utils.kube.errors import API_ERRORS, RefusedError, reason
-from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import APPLY_SET_LABEL, Object
+from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import APPLY_SET_LABEL, Key, Object
 from ansible_collections.twinstack.core.plugins.module_utils.kube.paths import path
+from ansible_collections.twinstack.core.plugins.module_utils.kube.removal import wait_gone
 from ansible_collections.twinstack.core.plugins.module_utils.observability import KIALI, PROMETHEUS
 from ansible_collections.twinstack.core.plugins.module_utils.verify.objects import (
     CONTAINER,
@@ -239,16 +240,16 @@ class VerificationCluster:
     # --- remove -------------------------------------------------------------------------------------------
 
     def remove(self, seconds: float) -> list[str]:
-        """Removes every namespace that bears the verification's label; returns those that are still there."""
-        self.start_removal()
-        wait_until(lambda: not self._own_namespaces(), seconds)
-        return self._own_namespaces()
+        """Removes every namespace that bears the verification's label; why those that are left do not go, as lines."""
+        keys = [Key(CORE, "Namespace", "", name) for name in self.start_removal()]
+        return wait_gone(self._client, keys, time.monotonic() + seconds)
 
-    def start_removal(self) -> None:
-        """Begins to remove every namespace that bears the verification's label, all at the same time."""
+    def start_removal(self) -> list[str]:
+        """Begins to remove every namespace that bears the verification's label, all at the same time; their names."""
         names = self._own_namespaces()
         with ThreadPoolExecutor(max(len(names), 1)) as pool:
             list(pool.map(self._remove_namespace, names))
+        return names
 
     def _own_namespaces(self) -> list[str]:
         return [item["metadata"]["name"] for item in self._all(CORE, "namespaces", selector=f"{LABEL}=true")]

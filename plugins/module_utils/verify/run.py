@@ -68,7 +68,7 @@ class Settings:
 
 
 def verify(api: VerificationCluster, settings: Settings, create: bool) -> tuple[dict[str, Any], list[str]]:
-    """The report, and the namespaces that could not be removed.
+    """The report, and why namespaces could not be removed, as lines.
 
     create: False = look only (check mode).
     """
@@ -83,7 +83,7 @@ def verify(api: VerificationCluster, settings: Settings, create: bool) -> tuple[
     clock = Clock()
     left = api.remove(settings.remove_seconds)
     if left:
-        raise TimeoutError(f"namespaces of an earlier run are still there after removal: {', '.join(left)}")
+        raise TimeoutError(f"namespaces of an earlier run are still there after removal: {'; '.join(left)}")
     try:
         todo, verdicts, cluster = _probe(api, settings, clock)
         drawn = api.topology(mesh_namespace(settings.namespace)) if api.mesh_revision else {}
@@ -98,7 +98,7 @@ def verify(api: VerificationCluster, settings: Settings, create: bool) -> tuple[
 
 
 def _remove(api: VerificationCluster, settings: Settings) -> list[str]:
-    """Namespaces that could not be removed in time; none where nobody waits for them."""
+    """Why namespaces could not be removed, as lines; none where nobody waits for them."""
     if settings.wait_removed:
         return api.remove(settings.remove_seconds)
     api.start_removal()

@@ -17,6 +17,7 @@ from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import ce
 from ansible_collections.twinstack.core.plugins.plugin_utils.manifests.tenants import REPLICAS as GATEWAY_REPLICAS
 
 TENANTS = "twinstack_tenants"
+REMOVE = "tenants_remove"
 REVISIONS = "istio_revisions"
 REVISION = "twinstack_tenants_revision"
 FIELDS = {
@@ -59,6 +60,7 @@ def check_tenants(settings: Mapping[str, Any], defaults: Mapping[str, Any], wher
     if tenants and chosen not in revisions:
         yield Finding(where(REVISION), REVISION, shown(chosen), _one_of(revisions))
     yield from _names(place, TENANTS, tenants)
+    yield from _removed(where(REMOVE), settings.get(REMOVE, []), tenants)
     ports: dict[int, str] = {}
     for number, item in enumerate(tenants):
         field = f"{TENANTS}[{number}]"
@@ -76,6 +78,16 @@ def _one_of(names: Sequence[Any]) -> str:
     if not names:
         return f"a name in {REVISIONS}, which has none"
     return f"one of {', '.join(str(name) for name in names)}, the names in {REVISIONS}"
+
+
+def _removed(place: str, names: Sequence[Any], tenants: Sequence[Any]) -> Iterator[Finding]:
+    """That nobody is to be removed and kept."""
+    listed = {item.get("name"): number for number, item in enumerate(tenants) if isinstance(item, Mapping)}
+    for number, name in enumerate(names):
+        if name in listed:
+            found = f"{name}, which {TENANTS}[{listed[name]}] still lists"
+            hint = "one of the two, without the other"
+            yield Finding(place, f"{REMOVE}[{number}]", found, "a tenant that is no longer listed", hint)
 
 
 def _names(place: str, field: str, items: Sequence[Any]) -> Iterator[Finding]:

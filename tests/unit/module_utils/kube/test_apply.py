@@ -104,7 +104,7 @@ def test_a_namespace_of_somebody_else_is_not_taken_over(served: tuple[State, Pat
         assert told.changed == []
         (failure,) = told.failures
         assert failure.startswith(
-            "Namespace demo: found a namespace that this project did not make; expected a free name"
+            "Namespace demo: owner: found a namespace that this project did not make (test); expected a free name"
         )
 
 
@@ -118,3 +118,17 @@ def test_a_namespace_with_both_kinds_of_injection_label_is_refused(served: tuple
     (failure,) = apply(served, [named], apply_set="ours").failures
     assert "istio-injection=enabled beside istio.io/rev" in failure
     assert failure.endswith("Try: kubectl label namespace demo istio-injection-")
+
+
+def test_a_connection_that_breaks_before_the_first_apply_is_tried_again(served: tuple[State, Path]) -> None:
+    """An API server restarts beside kubeadm; in a dry run nothing is waited for."""
+    path = "/api/v1/namespaces/demo/configmaps/a"
+
+    def broken(rest: str, query: list[tuple[str, str]]) -> tuple[int, str]:
+        del served[0].pages[path]
+        raise ConnectionResetError("on purpose")
+
+    for dry in (False, True):
+        served[0].pages[path] = broken
+        told = apply(served, [SPACE, config_map("a", x=str(dry))], dry=dry)
+        assert bool(told.failures) is dry and (told.changed == []) is dry

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +23,7 @@ from tests.unit.module_utils.kube.samples import (
     SYSTEM,
     apply,
     client,
+    config_map,
 )
 
 SECRET_PATH = "/api/v1/namespaces/demo/secrets/gateway"
@@ -80,13 +83,14 @@ def test_pruned_namespaces_and_definitions_are_waited_for(
     apply(served, ALL, apply_set="ours")
     assert apply(served, [SPACE, DEFINITION], apply_set="ours", dry=True).going == [], "the rest goes at once"
     arguments = {"kubeconfig": str(served[1]), "objects": [], "apply_set": "ours", "timeout": 20}
+    arguments["field_manager"] = "test"
     state.stays |= {SPACE_PATH: 1000, DEFINITION_PATH: 1000}
     told = playbook("-i", "localhost,", task_play(tmp_path, "twinstack.core.apply", arguments), "--check").succeeded()
     assert "changed=1" in told.output
     failed = playbook("-i", "localhost,", task_play(tmp_path, "twinstack.core.apply", arguments | {"timeout": 1}))
     assert failed.code != 0
-    for name in ("Namespace demo", "CustomResourceDefinition things.example.org"):
-        assert f"{name}: found it still there, expected it to be gone" in " ".join(failed.output.split())
+    for name in ("Namespace demo: status: found it", "CustomResourceDefinition things.example.org: found it"):
+        assert f"{name} still there, " in " ".join(failed.output.split())
 
     apply(served, [SPACE, DEFINITION], apply_set="ours")
     for path in (SPACE_PATH, DEFINITION_PATH):
@@ -111,8 +115,60 @@ def test_the_module_waits_until_what_it_waits_for_is_deleted(
     if looks < 1000:
         assert "changed=0" in done.succeeded().output and SPACE_PATH not in served[0].objects
     else:
-        assert done.code != 0 and "not gone within 1 s: Namespace demo: found it still there" in said
-        assert "describe namespace/demo namespace/never-was" in said
+        assert done.code != 0 and "not gone within 1 s: Namespace demo: status: found it still there" in said
+        assert "Try: kubectl describe namespace demo" in said
+
+
+def test_the_module_ends_the_wait_for_what_cannot_go(
+    served: tuple[State, Path], tmp_path: Path, playbook: Callable[..., Run]
+) -> None:
+    apply(served, [SPACE])
+    served[0].stays[SPACE_PATH] = 10000
+    condition = {"type": "NamespaceDeletionDiscoveryFailure", "status": "True", "message": "metrics do not answer"}
+    served[0].objects[SPACE_PATH]["status"] = {"conditions": [condition]}
+    client(served).delete(SPACE_KEY, dry_run=False)
+    arguments = {"kubeconfig": str(served[1]), "wait_gone": [{"kind": "Namespace", "names": ["demo"]}], "timeout": 50}
+    begun = time.monotonic()
+    done = playbook("-i", "localhost,", task_play(tmp_path, "twinstack.core.apply", arguments))
+    said = " ".join(done.output.split())
+    assert done.code != 0 and time.monotonic() - begun < 40
+    assert "not gone, nor by waiting: Namespace demo: NamespaceDeletionDiscoveryFailure: found metrics do not" in said
+    assert said.count("Try:") == 1
+
+
+def test_the_module_refuses_names_and_adopts(
+    served: tuple[State, Path], tmp_path: Path, playbook: Callable[..., Run]
+) -> None:
+    """What is refused is in the result too, for a plan; in check mode as well."""
+    other = client(served, "somebody")
+    apply(served, [SYSTEM])
+    apply(served, [SPACE], apply_set="ours")
+    for item in (config_map("mine"), config_map("web") | {"metadata": {"name": "web", "namespace": "kube-system"}}):
+        other.create(f"/api/v1/namespaces/{item['metadata']['namespace']}/configmaps", item)
+    web = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "web", "namespace": "kube-system"}, "data": {}}
+    arguments = {"kubeconfig": str(served[1]), "objects": [web], "apply_set": "ours", "field_manager": "test"}
+    arguments["remove_namespaces_variable"] = "tenants_remove"
+
+    def run(*words: str, **more: Any) -> Run:
+        shown = "[found['namespaces'], found['findings'] | default([]) | map(attribute='where')]"
+        path = task_play(tmp_path, "twinstack.core.apply", arguments | more, shown)
+        return playbook("-i", "localhost,", path, *words)
+
+    sent = list(served[0].log)
+    for words in (("--check",), ()):
+        refused = run(*words)
+        said = " ".join(refused.output.split())
+        assert refused.code != 0 and "nothing was applied: ConfigMap kube-system/web: owner: found an object" in said
+        assert "Namespace demo: tenants_remove: found objects in it" in said
+        assert """-e '{"tenants_remove": ["demo"]}'""" in said.replace("\\", "") and "readyz" not in said
+    assert served[0].log == sent
+    adopt = [{"kind": "ConfigMap", "namespace": "kube-system", "names": ["web"]}]
+    named = {"adopt": adopt, "remove_namespaces": ["demo"]}
+    told = " ".join(run("--check", **named).succeeded().output.split())
+    assert "changed=1" in told and "ConfigMap mine" in told and served[0].log == sent
+    assert "changed=1" in run(**named, prune=False).succeeded().output and SPACE_PATH in served[0].objects
+    assert "changed=1" in run(**named).succeeded().output and SPACE_PATH not in served[0].objects
+    assert "changed=0" in run(**named).succeeded().output
 
 
 @pytest.fixture

@@ -1,27 +1,11 @@
-"""kube.apply removes: what left an apply set, and what is waited for until it is gone."""
+"""kube.apply removes what left an apply set."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
-from ansible_collections.twinstack.core.plugins.module_utils.kube import apply as kube_apply
-from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import Key
-
-from tests.unit.kube_server import State, api_server
-from tests.unit.module_utils.kube.samples import (
-    ALL,
-    DEFINITION,
-    DEFINITION_PATH,
-    SPACE,
-    SPACE_KEY,
-    SPACE_PATH,
-    SYSTEM,
-    THING,
-    apply,
-    client,
-    config_map,
-)
+from tests.unit.kube_server import State
+from tests.unit.module_utils.kube.samples import ALL, DEFINITION, SPACE, SYSTEM, THING, apply, config_map
 
 
 def test_what_left_a_part_is_removed_and_nothing_else(served: tuple[State, Path]) -> None:
@@ -66,38 +50,3 @@ def test_a_refused_removal_is_reported_and_not_forgotten(served: tuple[State, Pa
     refused = apply(served, [], apply_set="ours")
     assert refused.failures == ["ConfigMap demo/left: it could not be removed: a webhook says no"]
     assert apply(served, [], apply_set="ours").pruned == ["ConfigMap demo/left"]
-
-
-def test_what_is_being_removed_is_looked_at_until_it_is_gone(served: tuple[State, Path]) -> None:
-    apply(served, [SPACE, DEFINITION])
-    cluster = client(served)
-    keys = [SPACE_KEY, Key("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "things.example.org")]
-    looks = []
-
-    def removed(seconds: float) -> None:
-        looks.append(seconds)
-        served[0].objects.pop(SPACE_PATH if len(looks) == 1 else DEFINITION_PATH)
-
-    assert kube_apply.wait_gone(cluster, keys, time.monotonic() + 60, removed) == []
-    assert len(looks) == 2
-    assert kube_apply.wait_gone(cluster, keys, time.monotonic(), removed) == []
-    assert kube_apply.wait_gone(cluster, [], time.monotonic(), removed) == []
-
-
-def test_what_is_not_gone_in_time_is_named(served: tuple[State, Path]) -> None:
-    apply(served, [SPACE])
-    unknown = Key("example.org/v1", "Thing", "", "one")
-    assert kube_apply.wait_gone(client(served), [unknown], time.monotonic()) == [], "its kind is gone"
-    assert kube_apply.wait_gone(client(served), [unknown, SPACE_KEY], time.monotonic()) == [
-        "Namespace demo: found it still there, expected it to be gone"
-    ]
-
-
-def test_without_an_answer_nobody_knows_whether_it_is_gone(tmp_path: Path) -> None:
-    with api_server(tmp_path) as served:
-        cluster = client(served)
-        cluster.learn("v1")
-    sleeps: list[float] = []
-    (line,) = kube_apply.wait_gone(cluster, [SPACE_KEY], time.monotonic() + 0.2, sleeps.append)
-    assert line.startswith("Namespace demo: ") and "still there" not in line
-    assert sleeps

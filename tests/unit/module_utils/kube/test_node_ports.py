@@ -11,6 +11,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.kube import apply a
 from ansible_collections.twinstack.core.plugins.module_utils.kube import client as kube_client
 from ansible_collections.twinstack.core.plugins.module_utils.kube import node_ports
 from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import APPLY_SET_LABEL, Key
+from ansible_collections.twinstack.core.plugins.module_utils.kube.refusals import Allowed
 
 from tests.unit.kube_server import api_server
 
@@ -96,7 +97,9 @@ def test_nothing_is_applied_when_a_port_is_taken(tmp_path: Path) -> None:
         client = kube_client.Client(str(kubeconfig), None, "test")
 
         def apply(*objects: dict[str, Any], apply_set: str = "tenants", dry: bool = False) -> kube_apply.Outcome:
-            return kube_apply.apply_all(client, list(objects), apply_set, dry, True, time.monotonic() + 5)
+            allowed = Allowed(remove_namespaces=frozenset({"foo"}))
+            deadline = time.monotonic() + 5
+            return kube_apply.apply_all(client, list(objects), apply_set, dry, True, deadline, allowed=allowed)
 
         apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system"}}, apply_set="")
         apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}, apply_set="")

@@ -58,3 +58,14 @@ def test_what_a_run_that_was_cut_off_left_goes_too(brought: tuple[State, Fixture
     state.stays[SPACE] = 1
     fixtures.clean()
     assert state.objects.keys() == before.keys()
+
+
+def test_what_holds_the_namespace_is_told(brought: tuple[State, Fixtures], monkeypatch: pytest.MonkeyPatch) -> None:
+    state, fixtures = brought
+    fixtures.create()
+    state.stays[SPACE] = 10000
+    condition = {"type": "NamespaceContentRemaining", "status": "True", "message": "pods are left"}
+    state.objects[SPACE]["status"] = {"conditions": [condition]}
+    monkeypatch.setattr(f"{Fixtures.__module__}.REMOVAL_SECONDS", 0)
+    with pytest.raises(ScenarioError, match="NamespaceContentRemaining: found pods are left"):
+        fixtures.clean()

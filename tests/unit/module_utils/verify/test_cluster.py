@@ -38,6 +38,19 @@ def test_what_was_created_goes_and_nothing_else(tmp_path: Path, waited: bool) ->
         assert list(state.objects) == ["/api/v1/namespaces/other"]
 
 
+def test_what_holds_a_namespace_is_told(tmp_path: Path) -> None:
+    """Not the namespace's name alone."""
+    path = "/api/v1/namespaces/twinstack-verify"
+    with api_server(tmp_path) as (state, config):
+        metadata = {"name": "twinstack-verify", "labels": {verify_objects.LABEL: "true"}}
+        condition = {"type": "NamespaceDeletionDiscoveryFailure", "status": "True", "message": "no metrics"}
+        state.objects[path] = {"kind": "Namespace", "metadata": metadata, "status": {"conditions": [condition]}}
+        state.stays[path] = 1000
+        api = verify_cluster.VerificationCluster(Client(str(config), None, verify_cluster.FIELD_MANAGER))
+        (line,) = api.remove(0)
+        assert line.startswith("Namespace twinstack-verify: NamespaceDeletionDiscoveryFailure: found no metrics")
+
+
 def test_reads_list_each_kind_once_and_a_refused_service_is_reported(tmp_path: Path) -> None:
     """Without a look at what kinds there are: the verification looks again and again, on a small control plane."""
     with api_server(tmp_path) as (state, config):

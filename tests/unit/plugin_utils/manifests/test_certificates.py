@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import certificates
@@ -265,8 +266,8 @@ def test_a_certificate_without_names_covers_none(tmp_path: Path) -> None:
 def make(tmp_path: Path, playbook: Callable[..., Run]) -> Callable[..., Run]:
     """Runs a play of the action that makes certificates by name below the test's folder."""
 
-    def start(wanted: dict[str, list[str]], *words: str) -> Run:
-        arguments = {"dest": str(tmp_path / "gateways"), "authority": "test", "certificates": wanted}
+    def start(wanted: dict[str, list[str]], *words: str, **more: Any) -> Run:
+        arguments = {"dest": str(tmp_path / "gateways"), "authority": "test", "certificates": wanted, **more}
         path = task_play(tmp_path, "twinstack.core.gateway_certificates", arguments, "found['made']")
         return playbook("-i", "localhost,", path, *words)
 
@@ -322,3 +323,13 @@ def test_the_action_refuses_the_authoritys_name(make: Callable[..., Run]) -> Non
     failed = make({"ca": HOSTS})
     assert failed.code != 0
     assert "certificates: ca: found the name of the authority's own files; expected another one" in failed.output
+
+
+def test_the_action_removes_nothing_before_its_server_is_gone(tmp_path: Path, make: Callable[..., Run]) -> None:
+    """The removal of a tenant may yet be refused."""
+    folder = tmp_path / "gateways"
+    make({"foo": HOSTS, "bar": ["bar.example"]}).succeeded()
+    assert "changed=0" in make({"foo": HOSTS}, remove=False).succeeded().output
+    assert content(folder).keys() == FILES | {"bar.crt", "bar.key"}
+    assert "changed=1" in make({"foo": HOSTS}, remove=True).succeeded().output
+    assert content(folder).keys() == FILES

@@ -68,3 +68,14 @@ def test_a_key_that_does_not_fit_is_refused(tmp_path: Path) -> None:
 def test_a_path_in_the_home_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert judged(tmp_path, NOW, ["foo.example"], cert="~/foo.crt", key="~/foo.key") == []
+
+
+def test_a_tenant_is_not_removed_and_listed_at_once() -> None:
+    """One that is gone already may stay named: the run after the removal."""
+    settings = {"twinstack_tenants": [FOO], "tenants_remove": ["bar", FOO["name"]]}
+    defaults = {"istio_revisions": [{"name": "stable", "default": True}], "twinstack_tenants_revision": "stable"}
+    (line,) = [finding.line() for finding in tenant_rules.check_tenants(settings, defaults, lambda name: f"{name}.yml")]
+    assert line == (
+        f"tenants_remove.yml: tenants_remove[1]: found {FOO['name']}, which twinstack_tenants[0] still lists; "
+        "expected a tenant that is no longer listed. Try: one of the two, without the other"
+    )
