@@ -77,6 +77,13 @@ def proxies(lab: Lab, space: str) -> set[str]:
     return set(re.findall(r'"revision":"(\w+)"', lab.kubectl(f"-n {space} get pods -o jsonpath='{path}'")))
 
 
+def proxy_images(lab: Lab, space: str) -> set[str]:
+    """Images of the proxies in a namespace, sidecars' and gateways'."""
+    pods = json.loads(lab.kubectl(f"-n {space} get pods -o json"))["items"]
+    containers = [one for pod in pods for one in (*pod["spec"]["containers"], *pod["spec"].get("initContainers", []))]
+    return {one["image"] for one in containers if one["name"] == "istio-proxy"}
+
+
 def test_a_run_adds_the_mesh_and_verifies_it(lab: Lab) -> None:
     lab.play("playbooks/lab/site.yml", timeout=1800)
     assert lab.failed() == []
@@ -236,11 +243,51 @@ def test_tenants_move_between_revisions_and_back_without_losing_a_request(lab: L
             running = lab.kubectl("-n foo get pods -o jsonpath='{.items[*].spec.containers[*].image}'")
             running += lab.kubectl("-n foo get pods -o jsonpath='{.items[*].spec.initContainers[*].image}'")
             assert image in running and ("site.example" in running) is (revision == "canary")
+            if revision == "canary":
+                refused = lab.play("playbooks/mesh.yml", ok=False)
+                assert "not to remove revision canary of the mesh" in refused
+                assert "namespace foo: label: found istio.io/rev=canary" in refused and "Deployment foo/web" in refused
+                assert "istiod-canary" in lab.kubectl("-n istio-system get deployments -o name"), "nothing was changed"
         assert lab.changed(lab.play("playbooks/istio/upgrade_tenants.yml", "-e", json.dumps(given))) == {}
     finally:
+        back = revisions | {"istio_upgrade_path": "/hostname", "scenarios_run": []}  # a revision in use is not removed
+        lab.play("playbooks/istio/upgrade_tenants.yml", "-e", json.dumps(back), ok=None)
         lab.play("playbooks/mesh.yml")
         lab.play("playbooks/tenants.yml")
     assert "istiod-canary" not in lab.kubectl("-n istio-system get deployments -o name")
+
+
+def test_a_build_changed_in_place_renews_tenants_proxies_and_names_those_of_others(lab: Lab) -> None:
+    """A team's own namespace is not restarted, and the verification is red until the team has done so."""
+    build = own_build(lab)
+    built = bundle_versions.of_all()["istio"]
+    for host in ("cp1", *sorted(WORKERS)):  # the default revision's build is istio-cni's too
+        own = f"{build['hub']}/install-cni:{build['tag']}"
+        lab.shell(host, f"ctr -n k8s.io images tag --force docker.io/istio/install-cni:{built} {own}")
+    given = {"istio_revisions": [{"name": "stable", "default": True, "build": build}]}
+    image = f"{build['hub']}/proxyv2:{build['tag']}"
+    pause = lab.kubectl("-n kube-system get daemonset twinstack-node-ping -o jsonpath='{..image}'").split()[0]
+    lab.kubectl("create namespace team")
+    lab.kubectl("label namespace team istio.io/rev=stable")
+    lab.kubectl(f"-n team create deployment shop --image={pause}")
+    lab.kubectl("-n team rollout status deployment shop --timeout=90s")
+    try:
+        checked = lab.play("playbooks/mesh.yml", "--check", "-e", json.dumps(given))
+        assert "Deployment team/shop: found docker.io/istio/proxyv2" in checked
+        output = lab.play("playbooks/mesh.yml", "-e", json.dumps(given), "-v")
+        assert "Deployment foo/gateway" in output and "Deployment bar/gateway" in output
+        assert "Deployment team/shop: found docker.io/istio/proxyv2" in output
+        assert proxy_images(lab, "foo") == proxy_images(lab, "bar") == {image}
+        assert {group for group, _ in broken(lab)} == {"mesh-build"}
+        assert all("team/shop" in probe["detail"] for probe in lab.failed())
+        lab.kubectl("-n team rollout restart deployment shop")
+        lab.kubectl("-n team rollout status deployment shop --timeout=90s")
+        lab.play("playbooks/verify.yml")
+        assert lab.changed(lab.play("playbooks/mesh.yml", "-e", json.dumps(given))) == {}
+    finally:
+        lab.kubectl("delete namespace team")
+        lab.play("playbooks/mesh.yml")
+    assert image not in proxy_images(lab, "foo")
 
 
 def test_a_switch_that_cannot_succeed_moves_nothing(lab: Lab) -> None:
@@ -270,9 +317,32 @@ def test_requests_go_on_while_every_istiod_is_killed(lab: Lab) -> None:
     lab.play("tests/lab/istiod_killed.yml")
 
 
+THEIRS = {
+    "apiVersion": "networking.istio.io/v1",
+    "kind": "Sidecar",
+    "metadata": {"name": "theirs", "namespace": "team"},
+    "spec": {"egress": [{"hosts": ["./*"]}]},
+}
+
+
 def test_uninstalling_the_mesh_leaves_nothing_of_it(lab: Lab) -> None:
     lab.kubectl("delete namespace foo")  # with a workload that is not the tenant's own: the test's
-    lab.play("playbooks/istio/uninstall.yml")
+    unasked = lab.play("playbooks/istio/uninstall.yml", ok=False)
+    assert "istio_uninstall_confirm: found nothing; expected the name of the cluster" in unasked
+    named = ["-e", "istio_uninstall_confirm=twinstack"]
+    lab.kubectl("create namespace team")
+    create = "kubectl --kubeconfig /etc/kubernetes/admin.conf create -f -"
+    lab.shell("cp1", f"echo '{json.dumps(THEIRS)}' | {create}")
+    lab.kubectl("create configmap istio-notes")
+    output = lab.play("playbooks/istio/uninstall.yml", *named)
+    assert "Sidecar team/theirs" in output
+    assert "sidecars.networking.istio.io" in lab.kubectl("get crd -o name")
+    assert "theirs" in lab.kubectl("-n team get sidecars.networking.istio.io -o name")
+    assert lab.changed(lab.play("playbooks/istio/uninstall.yml", *named)) == {}
+    lab.kubectl("delete namespace team")
+    lab.play("playbooks/istio/uninstall.yml", *named)
+    assert "istio-notes" in lab.kubectl("get configmaps -o name")
+    lab.kubectl("delete configmap istio-notes")
     kinds = (
         "crd,validatingwebhookconfigurations,mutatingwebhookconfigurations,clusterroles,clusterrolebindings,namespaces"
     )
@@ -283,7 +353,7 @@ def test_uninstalling_the_mesh_leaves_nothing_of_it(lab: Lab) -> None:
         left = lab.shell(host, "cat /etc/cni/net.d/*; ls /etc/cni/net.d /opt/cni/bin; iptables-save; ip6tables-save")
         assert "istio" not in left.lower(), host
         assert "10-calico.conflist" in lab.shell(host, "ls /etc/cni/net.d"), host
-    assert lab.changed(lab.play("playbooks/istio/uninstall.yml")) == {}
+    assert lab.changed(lab.play("playbooks/istio/uninstall.yml", *named)) == {}
     lab.mesh = False
     try:
         lab.play("playbooks/verify.yml")

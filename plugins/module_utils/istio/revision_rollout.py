@@ -1,16 +1,18 @@
-"""Moving the workloads of a namespace to the revision of the mesh that the namespace names. Pure but for `Cluster`."""
+"""Moving the workloads of a namespace to the revision of the mesh that the namespace names, or to its newest build.
+
+Pure but for `Cluster`.
+"""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
+from ansible_collections.twinstack.core.plugins.module_utils.istio.builds import CONTROL_PLANES, injected, outdated
+from ansible_collections.twinstack.core.plugins.module_utils.istio.revisions import revision_of
 from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import Key, Object, key_of
 
 KINDS = ("Deployment", "StatefulSet", "DaemonSet")
-INJECTED = "sidecar.istio.io/status"  # annotation in which the injector records what it did
-FINISHED = ("Succeeded", "Failed")  # phases of a pod that runs no more, such as a job's or an evicted one
 MANAGER = "twinstack-rollout"  # owner of that annotation
 RESTARTED = "twinstack.core/revision"  # annotation whose change makes new pods
 
@@ -25,17 +27,6 @@ class Cluster(Protocol):
         """JSON merge patch."""
 
 
-def revision_of(pod: Mapping[str, Any]) -> str:
-    """The revision whose proxy a pod got; empty when it has none, or runs no more."""
-    if (pod.get("status") or {}).get("phase") in FINISHED:
-        return ""
-    annotations = pod["metadata"].get("annotations") or {}
-    try:
-        return str(json.loads(annotations.get(INJECTED, "{}")).get("revision", ""))
-    except ValueError:
-        return ""
-
-
 def selected(pod: Mapping[str, Any], workload: Mapping[str, Any]) -> bool:
     """Whether a pod belongs to a workload, by the workload's labels."""
     labels = pod["metadata"].get("labels") or {}
@@ -43,15 +34,27 @@ def selected(pod: Mapping[str, Any], workload: Mapping[str, Any]) -> bool:
     return bool(wanted) and all(labels.get(name) == value for name, value in wanted.items())
 
 
-def behind(workloads: Iterable[Object], pods: Iterable[Object], revision: str) -> list[Object]:
-    """Workloads in the mesh with a pod of another revision, in the order of their names."""
-    found = []
-    everything = list(pods)
-    for workload in sorted(workloads, key=lambda item: (item["kind"], item["metadata"]["name"])):
-        revisions = {revision_of(pod) for pod in everything if selected(pod, workload)} - {""}
-        if revisions - {revision}:
-            found.append(workload)
-    return found
+def behind(
+    workloads: Iterable[Object], pods: Iterable[Object], revision: str, builds: Mapping[str, str]
+) -> list[Object]:
+    """Workloads in the mesh with a pod of another revision or of an earlier build, in the order of their names.
+
+    builds: what each revision injects, as of `builds.injected`.
+    """
+    late = [pod for pod in pods if revision_of(pod) not in ("", revision) or outdated(pod, builds)]
+    return _of_pods(workloads, late)
+
+
+def _of_pods(workloads: Iterable[Object], pods: Iterable[Object]) -> list[Object]:
+    """The workloads that any of these pods is of, in the order of their names."""
+    some = list(pods)
+    ordered = sorted(workloads, key=lambda item: (item["kind"], item["metadata"]["name"]))
+    return [workload for workload in ordered if any(selected(pod, workload) for pod in some)]
+
+
+def builds_of(cluster: Cluster) -> dict[str, str]:
+    """The image that each revision injects, by revision."""
+    return injected(cluster.list("v1", "ConfigMap", CONTROL_PLANES))
 
 
 def _here(cluster: Cluster, namespace: str, api_version: str, kind: str) -> list[Object]:
@@ -72,11 +75,45 @@ def move_all(
     wait: returns why a workload is not ready in time. Returns what was moved, and what went wrong; the first workload
     that does not become ready ends it and goes back to its former pods, so that everything keeps serving.
     """
+    late = behind(_workloads(cluster, namespace), _here(cluster, namespace, "v1", "Pod"), revision, builds_of(cluster))
+    return _restart_all(cluster, late, revision, wait, dry_run)
 
-    workloads = [item for kind in KINDS for item in _here(cluster, namespace, "apps/v1", kind)]
+
+def renew_all(
+    cluster: Cluster,
+    namespace: str,
+    pods: Iterable[Object],
+    revision: str,
+    wait: Callable[[Key], list[str]],
+    ready: Callable[[Object], list[str]],
+    dry_run: bool,
+) -> tuple[list[str], list[str]]:
+    """Make new pods for every workload of these pods, as `move_all` does.
+
+    pods: those of an earlier build; revision: theirs, which stays; ready: why a workload's new pods would not be of the
+    newest build yet. Nothing is restarted then.
+    """
+    return _restart_all(cluster, _of_pods(_workloads(cluster, namespace), pods), revision, wait, dry_run, ready)
+
+
+def _workloads(cluster: Cluster, namespace: str) -> list[Object]:
+    return [item for kind in KINDS for item in _here(cluster, namespace, "apps/v1", kind)]
+
+
+def _restart_all(
+    cluster: Cluster,
+    workloads: Iterable[Object],
+    revision: str,
+    wait: Callable[[Key], list[str]],
+    dry_run: bool,
+    ready: Callable[[Object], list[str]] = lambda workload: [],
+) -> tuple[list[str], list[str]]:
+    """Names of the workloads that got new pods, in this order, and what went wrong with the last one."""
     moved: list[str] = []
-    for workload in behind(workloads, _here(cluster, namespace, "v1", "Pod"), revision):
+    for workload in workloads:
         key = key_of(workload)
+        if not dry_run and (why := ready(workload)):
+            return moved, why
         moved.append(str(key))
         if dry_run:
             continue
@@ -104,9 +141,10 @@ def outside(cluster: Cluster, namespace: str) -> list[str]:
 
 
 def settled(cluster: Cluster, namespace: str, revision: str) -> list[str]:
-    """Pods that still have another revision's proxy or are on their way out: names; empty when all moved."""
+    """Pods that still have another proxy than the revision's newest, or are on their way out: names; empty = none."""
+    builds = builds_of(cluster)
     return sorted(
         pod["metadata"]["name"]
         for pod in _here(cluster, namespace, "v1", "Pod")
-        if pod["metadata"].get("deletionTimestamp") or revision_of(pod) not in ("", revision)
+        if pod["metadata"].get("deletionTimestamp") or revision_of(pod) not in ("", revision) or outdated(pod, builds)
     )

@@ -15,6 +15,8 @@ from contextlib import suppress
 from typing import Any
 
 from ansible_collections.twinstack.core.plugins.module_utils.contract import OBSERVABILITY
+from ansible_collections.twinstack.core.plugins.module_utils.istio.builds import CONTROL_PLANES, injected
+from ansible_collections.twinstack.core.plugins.module_utils.istio.revisions import REVISION_LABEL
 from ansible_collections.twinstack.core.plugins.module_utils.kube.client import Client
 from ansible_collections.twinstack.core.plugins.module_utils.kube.errors import API_ERRORS, RefusedError, reason
 from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import APPLY_SET_LABEL, Key, Object
@@ -55,7 +57,6 @@ READERS = (
 )
 NO_PROGRAM = re.compile(r'executable file not found|exec: ".*no such file', re.I)
 DEFAULT_TAG = "istio-revision-tag-default"  # the webhook that says which revision whoever names none gets
-REVISION_LABEL = "istio.io/rev"
 FIELD_MANAGER = "twinstack-verify"
 # Where the API has what is read and created.
 CORE, APPS, NETWORKING, ISTIO = "v1", "apps/v1", "networking.k8s.io/v1", "networking.istio.io/v1"
@@ -69,6 +70,7 @@ class VerificationCluster:
     def __init__(self, client: Client) -> None:
         self._client = client
         self.mesh_revision = ""  # what find_mesh found
+        self._builds: dict[str, str] = {}  # the same: image that each control plane injects, by revision
         self._gateways: list[Object] = []  # the same: read once, the verification looks every half second
         self._tenant_services: list[Object] = []  # all that are in tenants' namespaces
 
@@ -89,6 +91,7 @@ class VerificationCluster:
             "slices": self._all(*SLICES, spaces),
             "events": self._all(CORE, "events", (own, mesh_namespace(own))),
             "mesh_revision": self.mesh_revision,
+            "builds": self._builds,
             "gateways": self._gateways,
             "tenant_services": self._tenant_services,
             "problems": problems,
@@ -138,8 +141,10 @@ class VerificationCluster:
         found = self._all(APPS, "deployments", selector="app=istiod")
         revisions = sorted(item["metadata"]["labels"].get(REVISION_LABEL, "default") for item in found)
         if not revisions:
-            self.mesh_revision, self._gateways, self._tenant_services = "", [], []
+            self.mesh_revision, self._builds, self._gateways, self._tenant_services = "", {}, [], []
             return
+        known = injected(self._all(CORE, "configmaps", selector=CONTROL_PLANES))
+        self._builds = {revision: known.get(revision, "") for revision in revisions}
         tag = self._one(*WEBHOOKS, "", DEFAULT_TAG)
         tagged = tag["metadata"].get("labels", {}).get(REVISION_LABEL, "") if tag else ""
         self.mesh_revision = tagged if tagged in revisions else revisions[0]

@@ -103,6 +103,15 @@ class Workload:
 
 
 @dataclass(frozen=True)
+class Proxy:
+    """A pod's proxy. pod: with its namespace; fault: how its build differs from what its control plane injects."""
+
+    pod: str
+    node: str
+    fault: str = ""
+
+
+@dataclass(frozen=True)
 class Cluster:
     """What the API says about a cluster. Services are keyed by ``namespace/name``, agents by runner."""
 
@@ -124,6 +133,8 @@ class Cluster:
     workloads: tuple[Workload, ...] = ()
     images: Mapping[str, str] = field(default_factory=dict)  # of running containers: digest by name
     mesh_revision: str = ""  # of the mesh whose proxies the mesh agents got; empty = no mesh is probed
+    builds: Mapping[str, str] = field(default_factory=dict)  # image that each control plane injects; empty = not known
+    proxies: tuple[Proxy, ...] = ()
 
     @property
     def control_plane(self) -> tuple[Node, ...]:

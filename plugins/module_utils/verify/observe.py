@@ -8,6 +8,8 @@ from typing import Any
 
 from ansible_collections.twinstack.core.plugins.module_utils.contract import CERTIFICATE_HOST, ISTIO_PROXY
 from ansible_collections.twinstack.core.plugins.module_utils.families import FAMILIES, by_family, endpoint, is_address
+from ansible_collections.twinstack.core.plugins.module_utils.istio.builds import outdated
+from ansible_collections.twinstack.core.plugins.module_utils.istio.revisions import revision_of
 from ansible_collections.twinstack.core.plugins.module_utils.verify.model import (
     HOST,
     MESH,
@@ -17,6 +19,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify.model import
     Cluster,
     Node,
     Pool,
+    Proxy,
     Service,
     TenantGateway,
     Workload,
@@ -276,15 +279,29 @@ def images(pods: Iterable[Json]) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
+def parse_proxies(pods: Iterable[Json], builds: Mapping[str, str]) -> tuple[Proxy, ...]:
+    """Proxies of all pods on nodes. builds: image by revision of every control plane, empty = not known."""
+    found = []
+    for item in pods:
+        revision, node = revision_of(item), item.get("spec", {}).get("nodeName", "")
+        if not revision or not node or item["metadata"].get("deletionTimestamp"):
+            continue
+        fault = outdated(item, builds)
+        if revision not in builds:
+            fault = f"found revision {revision}, expected one with a control plane"
+        found.append(Proxy(f"{item['metadata']['namespace']}/{item['metadata']['name']}", node, fault))
+    return tuple(sorted(found, key=lambda proxy: proxy.pod))
+
+
 def observe(raw: Json) -> Cluster:
     """Everything together.
 
     raw: ``name``, ``version``, ``nodes``, ``pods`` (of all namespaces), ``services`` and ``slices`` of the namespaces
     default, kube-system and the verification's own, ``problems`` (Service name -> the API's refusal), ``events`` of
     the own namespaces, ``tenant_services`` (all of tenants' namespaces),
-    ``namespace``, ``mesh_revision`` (empty without a mesh), ``kubeadm`` and ``kube_proxy``
-    (configurations or None), ``gateways`` (Services of tenants' gateways), ``pools`` (list or None without Calico),
-    ``service_cidrs``.
+    ``namespace``, ``mesh_revision`` (empty without a mesh), ``builds`` (image by revision), ``kubeadm`` and
+    ``kube_proxy`` (configurations or None), ``gateways`` (Services of tenants' gateways), ``pools`` (list or None
+    without Calico), ``service_cidrs``.
     """
     nodes = tuple(sorted((parse_node(item) for item in raw["nodes"]), key=lambda node: node.name))
     spaces = (raw["namespace"], mesh_namespace(raw["namespace"]))
@@ -319,6 +336,8 @@ def observe(raw: Json) -> Cluster:
         versions=component_versions(raw["version"], raw["nodes"], raw["pods"]),
         images=images(raw["pods"]),
         mesh_revision=raw.get("mesh_revision", ""),
+        builds=raw.get("builds", {}),
+        proxies=parse_proxies(raw["pods"], raw.get("builds", {})),
         gateways=tuple(parse_gateway(item) for item in raw.get("gateways", [])),
         workloads=parse_workloads(raw.get("tenant_services", []), raw["pods"]),
     )

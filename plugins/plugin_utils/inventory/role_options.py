@@ -11,8 +11,8 @@ import yaml
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 SHARED = "twinstack_"
-#: What an inventory says of its cluster in the field's own words, without the prefix of a role.
-WORDS = ("primary_family", "pod_cidrs", "service_cidrs")
+#: What an inventory says of its cluster in the field's own words, without the prefix of the role that shares it.
+WORDS = ("primary_family", "pod_cidrs", "service_cidrs", "istio_revisions")
 # The C loader reads all roles in a tenth of the time of the Python one, which is the fallback.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS = {

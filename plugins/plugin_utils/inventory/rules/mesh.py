@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.twinstack.core.plugins.module_utils.contract import ISTIO_SYSTEM
 from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding, Where
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.addresses import shown
 
@@ -14,6 +15,8 @@ REVISIONS = "istio_revisions"
 BUILD = "istio_build"
 FIELDS = ("name", "default", "build", "settings")
 BUILD_FIELDS = ("hub", "tag", "istioctl")  # plain_envoy beside them is optional
+WATCHED = "observability_prometheus_watched_services"
+CONTROL_PLANE = re.compile(rf"istiod-[^.]+\.{ISTIO_SYSTEM}")
 # It becomes part of names such as istio-sidecar-injector-NAME and of a label's value.
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
 
@@ -42,6 +45,11 @@ def check_mesh(settings: Mapping[str, Any], where: Where) -> Iterator[Finding]:
     if asked is not None and names and asked not in [f"istiod-{name}" for name in names]:
         expected = " or ".join(f"istiod-{name}" for name in names)
         yield Finding(where("observability_kiali_istiod"), "observability_kiali_istiod", str(asked), expected)
+    watched = settings.get(WATCHED)
+    known = [f"istiod-{name}.{ISTIO_SYSTEM}" for name in names]
+    for service in watched if isinstance(watched, Mapping) and names else ():
+        if CONTROL_PLANE.fullmatch(str(service)) and service not in known:
+            yield Finding(where(WATCHED), f"{WATCHED}.{service}", "no revision of that name", " or ".join(known))
 
 
 def tags(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -56,8 +56,8 @@ def check_tenants(settings: Mapping[str, Any], defaults: Mapping[str, Any], wher
     place, tenants = where(TENANTS), settings.get(TENANTS, [])
     given = settings.get(REVISIONS, defaults.get(REVISIONS, []))
     revisions = [item.get("name") for item in given if isinstance(item, Mapping)]
-    chosen = settings.get(REVISION, defaults.get(REVISION, ""))
-    if tenants and chosen not in revisions:
+    chosen = settings.get(REVISION)  # absent: it is the default one's name, and that there is none is a finding already
+    if tenants and (not revisions or (chosen is not None and chosen not in revisions)):
         yield Finding(where(REVISION), REVISION, shown(chosen), _one_of(revisions))
     yield from _names(place, TENANTS, tenants)
     yield from _removed(where(REMOVE), settings.get(REMOVE, []), tenants)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,38 +12,10 @@ from ansible_collections.twinstack.core.plugins.module_utils.kube.client import 
 from ansible_collections.twinstack.core.plugins.module_utils.kube.objects import Key
 
 from tests.conftest import Run, task_play
-from tests.unit.kube_server import State, api_server
+from tests.unit.kube_server import api_server
+from tests.unit.module_utils.istio.samples import IMAGE, WORKLOADS, Controllers, injector, path_of, pod, workload
 
-PLURALS = {"Deployment": "deployments", "StatefulSet": "statefulsets", "DaemonSet": "daemonsets"}
-
-
-def path_of(item: dict[str, Any]) -> str:
-    """Where the API has an object."""
-    root = "/api/v1" if item["kind"] == "Pod" else "/apis/apps/v1"
-    plural = PLURALS.get(item["kind"], "pods")
-    return f"{root}/namespaces/{item['metadata']['namespace']}/{plural}/{item['metadata']['name']}"
-
-
-def workload(kind: str, name: str, namespace: str = "foo") -> dict[str, Any]:
-    """A workload whose controller is done with it."""
-    status = {"replicas": 1, "updatedReplicas": 1, "readyReplicas": 1}
-    if kind == "DaemonSet":
-        status = {"desiredNumberScheduled": 1, "updatedNumberScheduled": 1, "numberReady": 1}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": kind,
-        "metadata": {"name": name, "namespace": namespace, "generation": 1},
-        "spec": {"selector": {"matchLabels": {"app": name}}, "template": {"metadata": {"labels": {"app": name}}}},
-        "status": status | {"observedGeneration": 1},
-    }
-
-
-def pod(app: str, revision: str, namespace: str = "foo", name: str = "", phase: str = "Running") -> dict[str, Any]:
-    """A pod of a workload. revision: empty = without a proxy."""
-    annotations = {revision_rollout.INJECTED: json.dumps({"revision": revision})} if revision else {}
-    metadata = {"name": name or f"{app}-{revision}", "namespace": namespace, "labels": {"app": app, "more": "1"}}
-    metadata |= {"annotations": annotations}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": {"phase": phase}}
+NEWER = "registry.example/istio/proxyv2:2"
 
 
 class Pods:
@@ -68,53 +39,12 @@ def test_who_is_not_in_the_mesh_is_named() -> None:
     assert revision_rollout.outside(pods, "foo") == ["a"]  # type: ignore[arg-type]
 
 
-class Controllers:
-    """Play what makes new pods of a namespace's revision when a workload's template changes.
-
-    broken: workloads that never become ready.
-    """
-
-    def __init__(self, state: State, revision: str) -> None:
-        self.state, self.revision = state, revision
-        self.broken: set[str] = set()
-        self.templates: dict[str, Any] = {}
-        state.changed = self.changed
-
-    def add(self, *items: dict[str, Any]) -> None:
-        """Put objects there."""
-        for item in items:
-            self.state.objects[path_of(item)] = item
-            self.templates[path_of(item)] = item.get("spec", {}).get("template")
-
-    def pods(self) -> set[str]:
-        """Names of the pods that are there."""
-        return {item["metadata"]["name"] for item in self.state.objects.values() if item["kind"] == "Pod"}
-
-    def changed(self, path: str) -> None:
-        """Act on a change."""
-        item = self.state.objects[path]
-        if item["spec"]["template"] == self.templates[path]:
-            return
-        self.templates[path] = item["spec"]["template"]
-        item["metadata"]["generation"] += 1
-        name = item["metadata"]["name"]
-        if name in self.broken:
-            return
-        item["status"]["observedGeneration"] += 1
-        space = item["metadata"]["namespace"]
-        for old in [one for one in self.state.objects.values() if one["kind"] == "Pod"]:
-            if old["metadata"]["namespace"] == space and revision_rollout.selected(old, item):
-                self.state.stays[path_of(old)] = 2
-                old["metadata"]["deletionTimestamp"] = "2026-11-24T06:00:00Z"
-        self.add(pod(name, self.revision, space))
-
-
 @pytest.fixture
 def played(tmp_path: Path) -> Iterator[Controllers]:
     """A cluster with controllers that make pods of revision canary; its kubeconfig is in tmp_path."""
     with api_server(tmp_path) as (state, _):
         state.kinds["v1"]["Pod"] = ("pods", True)
-        state.kinds["apps/v1"] = {kind: (plural, True) for kind, plural in PLURALS.items()}
+        state.kinds["apps/v1"] = {kind: (plural, True) for kind, plural in WORKLOADS.items()}
         yield Controllers(state, "canary")
 
 
@@ -134,23 +64,6 @@ def move(tmp_path: Path, playbook: Callable[..., Run]) -> Callable[..., Run]:
 # --- what is behind ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("changes", "revision"),
-    [
-        ({}, "canary"),
-        ({"metadata": {"annotations": None}}, ""),
-        ({"metadata": {}}, ""),
-        ({"metadata": {"annotations": {revision_rollout.INJECTED: "no JSON"}}}, ""),
-        ({"metadata": {"annotations": {revision_rollout.INJECTED: "{}"}}}, ""),
-        ({"status": {"phase": "Succeeded"}}, ""),
-        ({"status": {"phase": "Failed"}}, ""),
-        ({"status": {"phase": "Pending"}}, "canary"),
-    ],
-)
-def test_the_injector_records_a_running_pods_revision(changes: dict[str, Any], revision: str) -> None:
-    assert revision_rollout.revision_of(pod("a", "canary") | changes) == revision
-
-
 def test_a_pod_is_its_workloads_by_all_labels() -> None:
     one = workload("Deployment", "a")
     assert revision_rollout.selected(pod("a", "x"), one)
@@ -166,8 +79,17 @@ def test_behind_is_what_has_a_pod_of_another_revision() -> None:
     pods = [pod("old", "stable"), pod("z", "stable"), pod("mixed", "stable"), pod("mixed", "canary")]
     pods += [pod("moved", "canary"), pod("plain", ""), pod("evicted", "canary")]
     pods += [pod("evicted", "stable", phase="Failed")]
-    found = revision_rollout.behind(workloads, pods, "canary")
+    found = revision_rollout.behind(workloads, pods, "canary", {})
     assert [item["metadata"]["name"] for item in found] == ["mixed", "z", "old"]
+
+
+def test_behind_is_what_has_a_pod_of_an_earlier_build_of_the_same_revision() -> None:
+    workloads = [workload("Deployment", name) for name in ("old", "new", "own")]
+    own = pod("own", "canary", image="elsewhere.example/proxy:2")
+    own["metadata"]["annotations"]["sidecar.istio.io/proxyImage"] = "elsewhere.example/proxy:2"
+    pods = [pod("old", "canary"), pod("new", "canary", image=NEWER), own]
+    found = revision_rollout.behind(workloads, pods, "canary", {"canary": NEWER})
+    assert [item["metadata"]["name"] for item in found] == ["old"]
 
 
 def test_a_workload_that_does_not_become_ready_ends_it(played: Controllers, tmp_path: Path) -> None:
@@ -209,6 +131,16 @@ def test_everything_behind_is_moved_and_nothing_else(played: Controllers, move: 
     again = move().succeeded().output
     assert "changed=0" in again and "[]" in again
     assert len(played.state.log) == 3
+
+
+def test_a_workload_of_an_earlier_build_is_moved_too(played: Controllers, move: Callable[..., Run]) -> None:
+    played.add(workload("Deployment", "web"), pod("web", "canary"), injector("canary", "2"))
+    played.image = NEWER
+    assert "changed=1" in move("--check").succeeded().output
+    assert "changed=1" in move().succeeded().output
+    (renewed,) = [item for item in played.state.objects.values() if item["kind"] == "Pod"]
+    assert renewed["spec"]["initContainers"][0]["image"] == NEWER != IMAGE
+    assert "changed=0" in move().succeeded().output
 
 
 def test_a_move_that_was_taken_back_by_other_means_is_made_again(played: Controllers, move: Callable[..., Run]) -> None:

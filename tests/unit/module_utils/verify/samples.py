@@ -146,6 +146,7 @@ def raw_mesh() -> dict[str, Any]:
     """The healthy cluster with a mesh, a pod of it on every worker."""
     raw = raw_cluster()
     raw["mesh_revision"] = "stable"
+    raw["builds"] = {"stable": "docker.io/istio/proxyv2:1"}
     for name, number in NODES.items():
         if number > 1:
             item = pod("pod", name, number)

@@ -10,6 +10,7 @@ from ansible_collections.twinstack.core.plugins.module_utils.verify import clust
 from ansible_collections.twinstack.core.plugins.module_utils.verify import objects as verify_objects
 
 from tests.unit.kube_server import api_server
+from tests.unit.module_utils.istio.samples import IMAGE, injector
 
 
 def test_waiting_ends_when_it_is_true_or_late() -> None:
@@ -49,6 +50,20 @@ def test_what_holds_a_namespace_is_told(tmp_path: Path) -> None:
         api = verify_cluster.VerificationCluster(Client(str(config), None, verify_cluster.FIELD_MANAGER))
         (line,) = api.remove(0)
         assert line.startswith("Namespace twinstack-verify: NamespaceDeletionDiscoveryFailure: found no metrics")
+
+
+def test_the_build_of_every_control_plane_is_known_or_known_to_be_unknown(tmp_path: Path) -> None:
+    with api_server(tmp_path) as (state, config):
+        state.kinds["apps/v1"] = {"Deployment": ("deployments", True)}
+        state.kinds["v1"] |= {"Service": ("services", True), "Event": ("events", True)}
+        state.kinds["discovery.k8s.io/v1"] = {"EndpointSlice": ("endpointslices", True)}
+        for revision in ("stable", "canary"):
+            labels = {"app": "istiod", "istio.io/rev": revision}
+            state.objects[f"istiod-{revision}"] = {"kind": "Deployment", "metadata": {"labels": labels}}
+        state.objects["injector"] = injector("stable")
+        api = verify_cluster.VerificationCluster(Client(str(config), None, verify_cluster.FIELD_MANAGER))
+        api.find_mesh()
+        assert api.observe("own", "", {})["builds"] == {"stable": IMAGE, "canary": ""}
 
 
 def test_reads_list_each_kind_once_and_a_refused_service_is_reported(tmp_path: Path) -> None:
