@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 EXAMPLE = ROOT / "inventory" / "example"
 #: Options that are given to one run with -e, or belong to the lab.
 PER_RUN = re.compile(
-    r"lab_\w+|reset_\w+|istio_uninstall_(?:confirm|crds)|ssh_known_hosts_accept\w*|bundle_rebuild|bump_\w+"
+    r"lab_\w+|reset_\w+|istio_uninstall_(?:confirm|crds|namespaces)|ssh_known_hosts_accept\w*|bundle_rebuild|bump_\w+"
 )
 
 
