@@ -138,3 +138,16 @@ def test_the_plan_of_a_changed_setting_tells_what_restarts(lab: Lab, stands: dic
     output = lab.play("playbooks/plan.yml", "-e", "twinstack_ipvs_min_sync_period=7")
     assert "minSyncPeriod" in output
     assert lab.pictures(tmp_path) == stands
+
+
+def test_one_worker_joins_and_the_others_are_left_alone(lab: Lab, stands: dict[str, Any], tmp_path: Path) -> None:
+    """One command, as docs/running_again.md has it."""
+    lab.play("playbooks/reset.yml", "--limit", "worker2", "-e", "reset_confirm=twinstack")
+    assert "worker2" not in lab.kubectl("get nodes -o name")
+    refused = lab.play("site.yml", "--limit", "worker2", ok=False)
+    assert "Try: --limit 'localhost,worker2'" in " ".join(refused.split())
+    output = lab.play("site.yml", "--limit", "localhost,worker2", "--skip-tags", "verify")
+    assert set(lab.changed(output)) <= {"localhost", "worker2"}
+    assert "worker2" in lab.kubectl("wait --for condition=Ready node/worker2")
+    after = lab.pictures(tmp_path)
+    assert {host: after[host] for host in ("cp1", "worker1")} == {host: stands[host] for host in ("cp1", "worker1")}
