@@ -19,10 +19,20 @@ def tenant_objects(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
         raise AnsibleFilterError(f"tenants: {error}") from error
 
 
-def tenant_gateways(tenants: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Every tenant's gateway and services, as module apply waits for them."""
+def tenant_gateways(
+    tenants: Sequence[Mapping[str, Any]], held: Sequence[Mapping[str, Any]] = ()
+) -> list[dict[str, Any]]:
+    """Every tenant's gateway and services, as module apply waits for them.
+
+    held: services of which module istio_release has said that they do not become ready.
+    """
     wait = {"api_version": "apps/v1", "kind": "Deployment", "names": [model.GATEWAY]}
-    return [*(wait | {"namespace": item["name"]} for item in tenants), *tenant_workloads.names(tenants)]
+    late = {(one["namespace"], name) for one in held for name in one["deployments"]}
+    services = [
+        one | {"names": [name for name in one["names"] if (one["namespace"], name) not in late]}
+        for one in tenant_workloads.names(tenants)
+    ]
+    return [*(wait | {"namespace": item["name"]} for item in tenants), *(one for one in services if one["names"])]
 
 
 def tenant_certificate_hosts(

@@ -25,6 +25,21 @@ def rate_limit_objects(items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any
         raise AnsibleFilterError(f"tenants_rate_limits: found no {error}, expected it") from error
 
 
+def tenant_deployments(tenants: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The Deployment of every version of every service, as module istio_release takes them."""
+    return [
+        {
+            "namespace": str(item["name"]),
+            "service": one.name,
+            "subset": traffic.label(version),
+            "name": tenant_workloads.deployment_name(one, version),
+        }
+        for item in tenants
+        for one in tenant_workloads.workloads(item)
+        for version in one.versions
+    ]
+
+
 class FilterModule:
     """The filters of this file."""
 
@@ -34,5 +49,6 @@ class FilterModule:
             "canary_objects": canary_objects,
             "rate_limit_objects": rate_limit_objects,
             "tenant_canaries": tenant_workloads.canaries,
+            "tenant_deployments": tenant_deployments,
             "tenant_limits": tenant_workloads.limits,
         }

@@ -34,10 +34,15 @@ options:
         became ready after it has accepted its configuration. 0 is now.
     type: float
     default: 0
+  note:
+    description:
+      - A file that is written, if it is not there, before the module ends, to say that a validation has become
+        necessary. A run that is interrupted leaves it for the next one.
+    type: path
 attributes:
   check_mode:
     support: full
-    details: Reads only.
+    details: Reads only; O(note) is not written.
 extends_documentation_fragment:
   - twinstack.core.attributes
   - twinstack.core.kubeconfig
@@ -63,12 +68,18 @@ rejects:
   description: By istiod's pod, how often each proxy refused something and why. Empty without a cluster or an istiod.
   returned: success
   type: dict
+noted:
+  description: Whether O(note) was there already.
+  returned: success
+  type: bool
 """
 
 import time
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding
 from ansible_collections.twinstack.core.plugins.module_utils.istio import rejected_config
 from ansible_collections.twinstack.core.plugins.module_utils.kube import module as kube_module
 from ansible_collections.twinstack.core.plugins.module_utils.kube.client import Client
@@ -85,7 +96,9 @@ SPEC: dict[str, Any] = {
     "before": {"type": "dict"},
     "seconds": {"type": "float", "default": 0},
     "since": {"type": "float", "default": 0},
+    "note": {"type": "path"},
 }
+NOTE = "A change was begun that Istio has not validated yet.\n"
 
 
 def read(client: Client, namespace: str) -> dict[str, dict[str, int]]:
@@ -109,11 +122,27 @@ def has_proxies(client: Client) -> bool:
     return bool(client.request("GET", path("v1", "pods"), {"labelSelector": PROXY_LABEL, "limit": "1"})["items"])
 
 
+def _ended(module: AnsibleModule, rejects: dict[str, dict[str, int]]) -> NoReturn:
+    """End the module with its note written. It is the run's own bookkeeping: no host and no cluster changes."""
+    noted = False
+    if module.params["note"]:
+        note = Path(module.params["note"])
+        noted = note.exists()
+        if not noted and not module.check_mode:
+            try:
+                note.write_text(NOTE, encoding="utf-8")
+            except OSError as error:
+                hint = f"ls -ld {note.parent}"
+                kube_module.refuse(module, Finding(str(note), "note", str(error), "a file that can be written", hint))
+    module.exit_json(changed=False, rejects=rejects, noted=noted)
+    raise AssertionError("exit_json came back")
+
+
 def run(module: AnsibleModule) -> None:
     """What the module does, wherever it runs."""
     before = module.params["before"]
     if kube_module.comes_later(module):
-        module.exit_json(changed=False, rejects={})
+        _ended(module, {})
     end = time.monotonic() + rejected_config.left(module.params["seconds"], module.params["since"], time.time())
     client = kube_module.connect(module, "twinstack")
     rejects: dict[str, dict[str, int]] = {}
@@ -130,11 +159,11 @@ def run(module: AnsibleModule) -> None:
         except API_ERRORS:
             if not module.check_mode:
                 raise
-            module.exit_json(changed=False, rejects={})
+            _ended(module, {})
     if lines:
         title = "Proxies refused their new configuration and go on with the old one:"
         module.fail_json(msg="\n".join([title, *(f"  {line}" for line in lines), "Try: istioctl proxy-status"]))
-    module.exit_json(changed=False, rejects=rejects)
+    _ended(module, rejects)
 
 
 def main() -> None:

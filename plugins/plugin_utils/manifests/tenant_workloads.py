@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.twinstack.core.plugins.module_utils.contract import DEMO_PORT, ISTIO_SYSTEM, OBSERVABILITY
@@ -13,8 +13,13 @@ GATEWAY = "gateway"
 QUOTA = {"pods": 30, "services": 12}
 # What a pod of the gateway or of a version needs beside the running ones while it is replaced.
 SURGE = 1
+# Who goes serves on for so long, until no proxy and no host sends it new requests any more.
 LINGER_SECONDS = 5
 GRACE_SECONDS = 20
+# For a user's own image: Kubernetes' own time for a program to end what it has begun, after it has served on.
+OWN_GRACE_SECONDS = LINGER_SECONDS + 30
+# Kinds of probes, and Kubernetes' fields for them.
+PROBES = {"readiness": "readinessProbe", "liveness": "livenessProbe", "startup": "startupProbe"}
 NOBODY = 65534
 
 Object = dict[str, Any]
@@ -22,13 +27,19 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True)
 class Workload:
-    """A service of a tenant. image: empty = the demo service's own. versions: one Deployment each."""
+    """A service of a tenant. image: empty = the demo service's own. versions: one Deployment each.
+
+    probes: by their kind; env, resources: Kubernetes' own fields, which go before the project's.
+    """
 
     name: str
     versions: tuple[str, ...]
     image: str
     port: int
     replicas: int
+    probes: Mapping[str, Any] = field(default_factory=dict)
+    env: tuple[Mapping[str, Any], ...] = ()
+    resources: Mapping[str, Any] = field(default_factory=dict)
 
 
 def workloads(item: Mapping[str, Any]) -> list[Workload]:
@@ -40,6 +51,9 @@ def workloads(item: Mapping[str, Any]) -> list[Workload]:
             image=str(one.get("image", "")),
             port=int(one.get("port", DEMO_PORT)),
             replicas=int(one.get("replicas", 1)),
+            probes=dict(one.get("probes", {})),
+            env=tuple(one.get("env", [])),
+            resources=dict(one.get("resources", {})),
         )
         for one in item.get("services", [])
     ]
@@ -57,6 +71,11 @@ def needed(item: Mapping[str, Any], gateways: int) -> dict[str, int]:
     return {"pods": pods + gateways + SURGE, "services": len(services) + 1}
 
 
+def deployment_name(one: Workload, version: str) -> str:
+    """Name of the Deployment of a service's version."""
+    return f"{one.name}-{traffic.label(version)}"
+
+
 def names(tenants: Sequence[Mapping[str, Any]]) -> list[Object]:
     """What to wait for, for the module apply: every Deployment of every tenant."""
     return [
@@ -64,7 +83,7 @@ def names(tenants: Sequence[Mapping[str, Any]]) -> list[Object]:
             "api_version": "apps/v1",
             "kind": "Deployment",
             "namespace": str(item["name"]),
-            "names": [f"{one.name}-{traffic.label(version)}" for one in workloads(item) for version in one.versions],
+            "names": [deployment_name(one, version) for one in workloads(item) for version in one.versions],
         }
         for item in tenants
         if item.get("services")
@@ -122,34 +141,41 @@ def _deployment(space: str, one: Workload, version: str, image: str, resources: 
         "runAsNonRoot": True,
         "capabilities": {"drop": ["ALL"]},
     }
-    field = {"fieldRef": {"fieldPath": "metadata.name"}}
+    pod_name = {"fieldRef": {"fieldPath": "metadata.name"}}
+    env: list[Object] = [
+        {"name": "SERVICE", "value": one.name},
+        {"name": "VERSION", "value": version},
+        {"name": "PORT", "value": str(one.port)},
+        {"name": "LINGER", "value": str(LINGER_SECONDS)},
+        {"name": "POD", "valueFrom": pod_name},
+    ]
+    own_names = {given["name"] for given in one.env}
     container: Object = {
         "name": one.name,
         "image": one.image or image,
         "imagePullPolicy": "IfNotPresent",
         "ports": [{"name": "http", "containerPort": one.port, "protocol": "TCP"}],
-        "env": [
-            {"name": "SERVICE", "value": one.name},
-            {"name": "VERSION", "value": version},
-            {"name": "PORT", "value": str(one.port)},
-            {"name": "LINGER", "value": str(LINGER_SECONDS)},
-            {"name": "POD", "valueFrom": field},
-        ],
-        "resources": dict(resources),
+        "env": [*(given for given in env if given["name"] not in own_names), *map(dict, one.env)],
+        "resources": {**resources, **one.resources},
         "securityContext": secured,
     }
-    if not one.image:  # of a user's own image nothing is known
+    if one.image:
+        # Nothing else is known of a user's own image, which may have no program that waits.
+        container["readinessProbe"] = {"tcpSocket": {"port": "http"}, "periodSeconds": 5}
+        container["lifecycle"] = {"preStop": {"sleep": {"seconds": LINGER_SECONDS}}}
+    else:
         ready = {"httpGet": {"path": "/readyz", "port": "http"}}
         # Often while it starts, seldom after: every look costs its proxy and itself time.
         container["startupProbe"] = ready | {"periodSeconds": 1, "failureThreshold": 240}
         container["readinessProbe"] = ready | {"periodSeconds": 10}
         container["livenessProbe"] = {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 20}
         container["securityContext"] = secured | {"runAsUser": NOBODY, "runAsGroup": NOBODY}
+    container |= {PROBES[kind]: dict(probe) for kind, probe in one.probes.items()}
     return _object(
         "apps/v1",
         "Deployment",
         space,
-        f"{one.name}-{traffic.label(version)}",
+        deployment_name(one, version),
         {
             "replicas": one.replicas,
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": SURGE, "maxUnavailable": 0}},
@@ -159,7 +185,7 @@ def _deployment(space: str, one: Workload, version: str, image: str, resources: 
                 "spec": {
                     "automountServiceAccountToken": False,
                     "enableServiceLinks": False,
-                    "terminationGracePeriodSeconds": GRACE_SECONDS,
+                    "terminationGracePeriodSeconds": OWN_GRACE_SECONDS if one.image else GRACE_SECONDS,
                     "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
                     "containers": [container],
                 },

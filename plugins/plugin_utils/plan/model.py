@@ -82,8 +82,19 @@ def make(
         HostPlan(name, action(node, name in control_plane[:1], steps[name]), tuple(dict.fromkeys(steps[name])))
         for name, node in nodes.items()
     )
-    parts = tuple(note for note in noted if note.part)
+    parts = tuple(_merged(name, noted) for name in dict.fromkeys(note.part for note in noted if note.part))
     return Plan(cluster, hosts, tuple(settings.get("", ())), parts, tuple(unknown))
+
+
+def _merged(part: str, notes: Sequence[Note]) -> Note:
+    """What all tasks of one apply set would do, each thing once: some are looked at by several."""
+    of_it = [note for note in notes if note.part == part]
+
+    def names(kind: str) -> list[str]:
+        return list(dict.fromkeys(name for note in of_it for name in getattr(note, kind)))
+
+    compared = max(note.compared for note in of_it)
+    return Note("", [], part, names("created"), names("changed"), names("deleted"), compared)
 
 
 def as_dict(plan: Plan) -> dict[str, Any]:

@@ -30,6 +30,14 @@ def test_every_gateway_is_waited_for() -> None:
         assert named(objects(tenant), "Deployment").keys() == {"gateway"}
 
 
+def test_a_deployment_that_is_held_is_not_waited_for_once_more() -> None:
+    shop = BAR | {"services": [{"name": "shop", "versions": ["v1", "v2"]}, {"name": "stock"}]}
+    held = [{"namespace": "bar", "service": "shop", "why": "", "deployments": ["shop-v1", "shop-v2"]}]
+    _gateway, services = filters.tenant_gateways([shop], held)
+    assert services["names"] == ["stock-v0-0-1"]
+    assert len(filters.tenant_gateways([BAR | {"services": [{"name": "shop", "versions": ["v1", "v2"]}]}], held)) == 1
+
+
 def test_certificates_are_made_for_names_and_addresses_of_both_families() -> None:
     tenants = [
         FOO | {"hosts": ["foo.example", "*.foo.example"]},

@@ -8,9 +8,10 @@ from typing import Any
 
 from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding
 from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.addresses import shown
+from ansible_collections.twinstack.core.plugins.plugin_utils.inventory.rules import tenant_containers
 from ansible_collections.twinstack.core.plugins.plugin_utils.manifests import tenant_workloads, traffic
 
-SERVICE_FIELDS = ("name", "versions", "image", "port", "replicas", "limit")
+SERVICE_FIELDS = ("name", "versions", "image", "port", "replicas", "limit", *tenant_containers.FIELDS)
 ROUTE_FIELDS = ("service", "path", "headers", "match", "weights")
 LIMIT_FIELDS = ("requests", "seconds", "at")
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -96,6 +97,7 @@ def _service(place: str, field: str, one: Mapping[str, Any]) -> Iterator[Finding
         yield Finding(place, f"{field}.port", shown(one["port"]), "a port, 1 to 65535")
     if not _whole(one.get("replicas", 1), 1, 1000):
         yield Finding(place, f"{field}.replicas", shown(one["replicas"]), "a whole number above 0")
+    yield from tenant_containers.check_container(place, field, one)
     if "limit" in one:
         yield from _limit(place, f"{field}.limit", one["limit"])
 

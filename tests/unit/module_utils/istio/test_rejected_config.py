@@ -1,16 +1,18 @@
-"""What proxies refused, out of istiod's metrics, and module istio_rejected_config."""
+"""What proxies refused, out of istiod's metrics, and module istio_rejected_config with its note of what is due."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.twinstack.core.plugins.module_utils.istio import rejected_config
+from ansible_collections.twinstack.core.plugins.modules import istio_rejected_config
 
 from tests.conftest import Run, task_play
 from tests.unit.kube_server import api_server
+from tests.unit.module_utils.istio.release_samples import EndedError, Module
 
 METRICS = """# TYPE pilot_xds_lds_reject gauge
 pilot_xds_lds_reject{err="Internal",node="foo-1.team"} 2
@@ -95,3 +97,40 @@ def test_what_istiod_does_not_name_is_counted_all_the_same() -> None:
     text = 'pilot_xds_eds_reject{version="x"} 1\npilot_xds_rds_reject{version="x"} 2e+00\npilot_total_xds_rejects{} 4\n'
     assert rejected_config.parse(text) == {"unknown: no reason": 3, "all proxies: some type": 4}
     assert rejected_config.parse("# HELP pilot_xds_lds_reject x\n") == {}
+
+
+@pytest.fixture
+def kubeconfig(tmp_path: Path) -> Iterator[Path]:
+    """Of a cluster without an istiod."""
+    with api_server(tmp_path) as (_state, path):
+        yield path
+
+
+def read(kubeconfig: Path, note: Path | None, check: bool = False) -> dict[str, Any]:
+    """What the module returns."""
+    given = {"kubeconfig": str(kubeconfig), "context": None, "note": str(note) if note else None}
+    params = {"namespace": "istio-system", "before": None, "seconds": 0, "since": 0, **given}
+    with pytest.raises(EndedError) as ended:
+        istio_rejected_config.run(Module(params, check))
+    return ended.value.result
+
+
+def test_a_note_is_written_once_and_never_in_check_mode(kubeconfig: Path, tmp_path: Path) -> None:
+    note = tmp_path / "note"
+    assert read(kubeconfig, note, check=True)["noted"] is False and not note.exists()
+    assert read(tmp_path / "none", note, check=True)["noted"] is False and not note.exists()
+    assert read(kubeconfig, note) == {"changed": False, "rejects": {}, "noted": False}
+    assert note.read_text(encoding="utf-8") == istio_rejected_config.NOTE
+    note.write_text("of an earlier run", encoding="utf-8")
+    assert read(kubeconfig, note)["noted"] is True
+    assert note.read_text(encoding="utf-8") == "of an earlier run"
+    assert read(kubeconfig, None)["noted"] is False
+
+
+def test_a_note_that_cannot_be_written_is_a_refusal_before_any_change(kubeconfig: Path, tmp_path: Path) -> None:
+    found = read(kubeconfig, tmp_path / "missing" / "note")
+    assert found["failed"] and "expected a file that can be written" in found["msg"]
+
+
+def test_nothing_is_rejected_where_nobody_says_so() -> None:
+    assert rejected_config.parse("") == {}

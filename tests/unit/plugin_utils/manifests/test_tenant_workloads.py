@@ -28,10 +28,37 @@ def test_every_version_is_a_deployment_that_the_namespace_admits() -> None:
         assert spec["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
     (own,) = deployments["stock-v0-0-1"]["template"]["spec"]["containers"]
     assert own["image"] == "example.org/stock:2"
-    assert "readinessProbe" not in own, "nothing is known of a user's own image"
+    assert own["readinessProbe"] == {"tcpSocket": {"port": "http"}, "periodSeconds": 5}, "else it is ready too early"
+    assert "livenessProbe" not in own, "nothing else is known of a user's own image"
     (demo,) = deployments["shop-v1-1"]["template"]["spec"]["containers"]
     assert demo["readinessProbe"] and demo["livenessProbe"]
     assert {"name": "VERSION", "value": "v1.1"} in demo["env"]
+
+
+def test_a_users_own_image_says_what_it_needs_as_kubernetes_does() -> None:
+    ready = {"httpGet": {"path": "/ready", "port": 9000}, "periodSeconds": 2}
+    given: dict[str, Any] = {
+        "probes": {"readiness": ready, "startup": {"tcpSocket": {"port": 9000}}},
+        "env": [{"name": "PORT", "value": "9001"}, {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "a"}}}],
+        "resources": {"requests": {"cpu": "100m"}},
+    }
+    stock = {"name": "stock", "image": "example.org/stock:2", "port": 9000, **given}
+    (container,) = made(BUSY | {"services": [stock]}, "Deployment")["stock-v0-0-1"]["template"]["spec"]["containers"]
+    assert container["readinessProbe"] == ready and container["startupProbe"] == {"tcpSocket": {"port": 9000}}
+    env = [one["name"] for one in container["env"]]
+    assert len(env) == len(set(env)) and {"name": "PORT", "value": "9001"} in container["env"]
+    assert given["env"][1] in container["env"] and {"name": "VERSION", "value": "v0.0.1"} in container["env"]
+    assert container["resources"] == {"requests": {"cpu": "100m"}, "limits": {"memory": "128Mi"}}
+
+
+def test_pods_that_go_serve_on_until_nobody_sends_to_them_and_have_time_to_end_what_they_began() -> None:
+    """A user's own image may have no program that waits; the demo service waits by itself."""
+    pods = {name: spec["template"]["spec"] for name, spec in made(BUSY, "Deployment").items()}
+    (own,) = pods["stock-v0-0-1"]["containers"]
+    assert own["lifecycle"] == {"preStop": {"sleep": {"seconds": tenant_workloads.LINGER_SECONDS}}}
+    assert pods["stock-v0-0-1"]["terminationGracePeriodSeconds"] == 30 + tenant_workloads.LINGER_SECONDS
+    (demo,) = pods["shop-v1-0"]["containers"]
+    assert "lifecycle" not in demo and {"name": "LINGER", "value": "5"} in demo["env"]
 
 
 def test_every_service_has_both_families_in_the_clusters_order() -> None:

@@ -75,3 +75,18 @@ def test_a_long_list_is_counted() -> None:
     plan = model.make("lab", {"n1": STANDS}, ["n1"], [Note("", part="tenants", deleted=names, compared=0)], {}, [])
     assert "and 28 more" in model.text(plan)
     assert model.as_dict(plan)["objects"]["tenants"]["deleted"] == names
+
+
+def test_several_looks_at_one_set_count_once() -> None:
+    """A change of routes is looked at before and after; what both would do is one thing."""
+    notes = [
+        Note("", part="canary", changed=["VirtualService foo/web"], compared=4),
+        Note("", part="canary", changed=["VirtualService foo/web"], deleted=["DestinationRule foo/old"], compared=4),
+    ]
+    plan = model.make("lab", {"n1": STANDS}, ["n1"], notes, {}, [])
+    assert model.as_dict(plan)["objects"]["canary"] == {
+        "compared": 4,
+        "created": [],
+        "changed": ["VirtualService foo/web"],
+        "deleted": ["DestinationRule foo/old"],
+    }
