@@ -103,4 +103,4 @@ class InProcessAction(ActionBase):
             notes.add(noted, notes.Note(host="", refused=str(result.get("msg", ""))))
             return result | {"failed": False, "changed": False}
         notes.add(noted, notes.of_objects(str(self._task.args.get("apply_set", "")), result))
-        return result
+        return result | {"changed": False}  # a plan changes nothing, and what follows a change does not follow here

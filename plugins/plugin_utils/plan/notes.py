@@ -79,9 +79,10 @@ def read(path: Path) -> list[Note]:
     return [Note(**json.loads(line)) for line in lines]
 
 
-def note_host(action: ActionBase, task_vars: Mapping[str, Any] | None, result: Mapping[str, Any]) -> None:
-    """Note what an action would do on its host, when it runs for a plan."""
+def note_host(action: ActionBase, task_vars: Mapping[str, Any] | None, result: dict[str, Any]) -> None:
+    """Note what an action would do on its host, when it runs for a plan, which itself changes nothing."""
     planned = (task_vars or {}).get(VARIABLE)
     if planned and not result.get("failed"):
         host = str((task_vars or {})["inventory_hostname"])
         add(Path(action._templar.template(planned)), of_host(host, result))
+        result["changed"] = False

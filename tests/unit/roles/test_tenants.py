@@ -95,6 +95,7 @@ class Site:
         given |= {"pod_cidrs": ["10.244.0.0/16", "fd00:244::/48"], "service_cidrs": ["10.96.0.0/16", "fd00:96::/112"]}
         self.state.log.clear()
         place = ("-i", str(self.folder / "hosts.json"), str(self.folder / "play.yml"))
+        given |= {"validate_inventory_done": True}  # the tests are of the role, their inventory is no whole one
         return self._playbook(*place, "-e", json.dumps(given), *words)
 
     def order(self, *names: str) -> list[str]:
