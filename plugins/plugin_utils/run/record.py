@@ -111,8 +111,9 @@ class RunRecord:
         self._roles: dict[str, str] = {}
 
     def phase_begins(self, name: str, now: float) -> Phase:
-        """A play starts; the one before has ended."""
+        """A play starts, or the next hosts of one with ``serial``, whose tasks are the same; the one before has ended."""
         self.close(now)
+        self._tasks.clear()
         self.phases.append(Phase(name, now))
         return self.phases[-1]
 

@@ -88,3 +88,15 @@ def test_hosts_that_go_ahead_do_not_end_the_tasks_of_others() -> None:
     role = run.phases[0].roles[0]
     assert [(task.name, task.seconds(9.0)) for task in role.tasks] == [("t1", 5.0), ("t2", 1.0)]
     assert role.seconds(9.0) == 5.0, "time in which two tasks run counts once"
+
+
+def test_a_play_that_takes_its_hosts_one_by_one_has_its_tasks_each_time() -> None:
+    """Ansible starts the play again for each of them, with tasks of the same identity."""
+    run = RunRecord("site.yml", "2026-01-01T00:00:00+00:00", False)
+    for number, host in enumerate(("a", "b")):
+        run.phase_begins("One by one", float(number))
+        run.task_begins("t1", "First", "twinstack.core.host_state", "", "one", float(number))
+        run.host_begins("t1", host, float(number))
+        run.host_ends("t1", host, "ok", number + 0.5)
+    phases = run.as_dict(2.0, True, {}, None, {})["phases"]
+    assert [list(phase["roles"][0]["tasks"][0]["hosts"]) for phase in phases] == [["a"], ["b"]]
