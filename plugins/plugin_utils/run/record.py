@@ -108,19 +108,21 @@ class RunRecord:
         self.check = check
         self.phases: list[Phase] = []
         self._tasks: dict[str, Task] = {}
+        self._begun: set[str] = set()  # tasks of the phase
         self._roles: dict[str, str] = {}
 
     def phase_begins(self, name: str, now: float) -> Phase:
         """A play starts, or the next hosts of one with ``serial``, whose tasks are the same; the one before has ended."""
         self.close(now)
-        self._tasks.clear()
+        self._begun.clear()
         self.phases.append(Phase(name, now))
         return self.phases[-1]
 
     def task_begins(self, uuid: str, name: str, action: str, path: str, role: str, now: float) -> Task:
         """A task starts; with a strategy that lets hosts go ahead it may be called once per host."""
-        if uuid in self._tasks:
+        if uuid in self._begun:
             return self._tasks[uuid]
+        self._begun.add(uuid)
         task = Task(uuid, name, action, path, now)
         self.phases[-1].role(role).tasks.append(task)
         self._tasks[uuid] = task
