@@ -112,7 +112,7 @@ class RunRecord:
         self._roles: dict[str, str] = {}
 
     def phase_begins(self, name: str, now: float) -> Phase:
-        """A play starts, or the next hosts of one with ``serial``, whose tasks are the same; the one before has ended."""
+        """A play starts, or with ``serial`` the same play for its next hosts; the phase before has ended."""
         self.close(now)
         self._begun.clear()
         self.phases.append(Phase(name, now))
