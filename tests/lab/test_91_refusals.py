@@ -21,7 +21,15 @@ INVENTORY = REPO / "inventory" / "lab"
 def stands(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """The cluster, and a picture of every host that no refusal may change."""
     lab.play("site.yml", "--skip-tags", "verify")
-    yield lab.pictures(tmp_path_factory.mktemp("before"))
+    yield still(lab, tmp_path_factory.mktemp("before"))
+
+
+def still(lab: Lab, folder: Path) -> dict[str, Any]:
+    """Pictures of all hosts, without what moves by itself: how many connections IPVS counts for each endpoint."""
+    pictures = lab.pictures(folder)
+    for picture in pictures.values():
+        picture["ipvs"] = sorted({" ".join(line.split()[:4]) for line in picture["ipvs"]})
+    return pictures
 
 
 def other(folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:
@@ -79,7 +87,7 @@ def test_a_setting_that_cannot_change(
     assert "not to touch any host" in output or "not to contact any host" in output
     flat = " ".join(output.split())
     assert [word for word in words if word not in flat] == []
-    assert lab.pictures(tmp_path) == stands
+    assert still(lab, tmp_path) == stands
 
 
 @pytest.mark.parametrize(
@@ -102,7 +110,7 @@ def test_a_host_that_is_not_what_it_was(
     flat = " ".join(output.split())
     assert "not to touch any host" in flat
     assert [word for word in words if word not in flat] == []
-    assert lab.pictures(tmp_path / "after") == stands
+    assert still(lab, tmp_path / "after") == stands
 
 
 @pytest.mark.usefixtures("stands")
@@ -137,7 +145,7 @@ def test_the_plan_of_a_changed_setting_tells_what_restarts(lab: Lab, stands: dic
     """A setting of kube-proxy: told by the plan, which changes nothing."""
     output = lab.play("playbooks/plan.yml", "-e", "twinstack_ipvs_min_sync_period=7")
     assert "minSyncPeriod" in output
-    assert lab.pictures(tmp_path) == stands
+    assert still(lab, tmp_path) == stands
 
 
 def test_one_worker_joins_and_the_others_are_left_alone(lab: Lab, stands: dict[str, Any], tmp_path: Path) -> None:
@@ -149,5 +157,5 @@ def test_one_worker_joins_and_the_others_are_left_alone(lab: Lab, stands: dict[s
     output = lab.play("site.yml", "--limit", "localhost,worker2", "--skip-tags", "verify")
     assert set(lab.changed(output)) <= {"localhost", "worker2"}
     assert "worker2" in lab.kubectl("wait --for condition=Ready node/worker2")
-    after = lab.pictures(tmp_path)
+    after = still(lab, tmp_path)
     assert {host: after[host] for host in ("cp1", "worker1")} == {host: stands[host] for host in ("cp1", "worker1")}
