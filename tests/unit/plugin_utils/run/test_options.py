@@ -76,3 +76,8 @@ def test_options_come_from_the_command() -> None:
     arguments = {"args": ("site.yml",), "subset": None, "tags": ["a,b", "c"], "skip_tags": (), "start_at_task": None}
     assert options.of(arguments) == Options(("site.yml",), "", ("a", "b", "c"))
     assert options.of({}) == Options()
+
+
+def test_a_check_of_the_syntax_may_be_of_any_playbook() -> None:
+    assert options.of({"syntax": True}).only_syntax
+    assert options.hosts("localhost", Options(("playbooks/cluster/join.yml",), only_syntax=True)) == "localhost"
