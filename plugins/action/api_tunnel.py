@@ -12,10 +12,13 @@ import ssl
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding
+from ansible_collections.twinstack.core.plugins.plugin_utils.ssh import keep_alive
 
 VARIABLES = (
     "ansible_host",
@@ -26,7 +29,10 @@ VARIABLES = (
     "ansible_user",
     "inventory_hostname",
 )
-OPTIONS = ("ExitOnForwardFailure=yes", "ServerAliveInterval=5", "ServerAliveCountMax=3", "BatchMode=yes")
+OPTIONS = ("ExitOnForwardFailure=yes", "BatchMode=yes")
+#: Unless the inventory says otherwise: of an option that is given twice ssh takes the first.
+DEFAULTS = (*keep_alive.ALIVE, f"ConnectTimeout={keep_alive.CONNECT_SECONDS}")
+SSH_SECONDS = 15.0  # with the last try's ConnectTimeout less than 30 until the control plane counts as lost
 
 
 def ssh_command(variables: dict[str, Any], socket: Path, words: list[str]) -> list[str]:
@@ -36,6 +42,8 @@ def ssh_command(variables: dict[str, Any], socket: Path, words: list[str]) -> li
         command += ["-o", option]
     for name in ("ansible_ssh_common_args", "ansible_ssh_extra_args"):
         command += shlex.split(str(variables.get(name) or ""))
+    for option in DEFAULTS:
+        command += ["-o", option]
     if variables.get("ansible_ssh_private_key_file"):
         command += ["-i", str(variables["ansible_ssh_private_key_file"])]
     if variables.get("ansible_port"):
@@ -83,6 +91,43 @@ def write_private(path: Path, text: str) -> bool:
     return True
 
 
+def opened(
+    ssh: Callable[..., subprocess.CompletedProcess[bytes]],
+    socket: Path,
+    forward: str,
+    answers: Callable[[], bool],
+    name: str,
+    seconds: float,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Finding | None:
+    """Open the tunnel, or find it open; why the API does not answer through it, None when it does.
+
+    ssh: runs ssh with these words. socket: of its control master. forward: as for ``ssh -L``. seconds: longest wait for
+    the API. A host that ssh does not get into is waited for only SSH_SECONDS: a run has just been on it.
+    """
+    begun = connected = clock()
+    while True:
+        alive = ssh("-O", "check").returncode == 0
+        if alive and answers():
+            return None
+        if clock() - begun > seconds:
+            where = ":".join(forward.split(":")[:2])
+            found, expected = f"no answer through {where} within {seconds:.0f} s", "one through SSH"
+            return Finding(name, "API", found, expected, "crictl ps -a and journalctl -u kubelet on the host")
+        if alive:
+            ssh("-O", "exit")
+        socket.unlink(missing_ok=True)
+        done = ssh("-f", "-N", "-M", "-L", forward)
+        if done.returncode == 0:
+            connected = clock()
+        elif clock() - connected > SSH_SECONDS:
+            found = " ".join(done.stderr.decode(errors="replace").split()) or f"exit status {done.returncode} of ssh"
+            hint = "the same command again when the host is up; another twinstack_api_tunnel_port if the port is taken"
+            return Finding(name, "SSH", found, "a tunnel to the API", hint)
+        sleep(0.5)
+
+
 class ActionModule(ActionBase):
     """Changed means that the kubeconfig is another one; a tunnel is no state."""
 
@@ -108,25 +153,17 @@ class ActionModule(ActionBase):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         identity = hashlib.sha256(f"{forward} {variables.get('ansible_user')}".encode()).hexdigest()[:12]
         socket = folder / f"twinstack-{identity}"
-        deadline = time.monotonic() + (5 if self._task.check_mode else timeout)
-        words = ""
-        while True:
-            alive = self._ssh(ssh_command(variables, socket, ["-O", "check"])).returncode == 0
-            if alive and api_answers(port):
-                return result | {"changed": changed, "reachable": True}
-            if time.monotonic() > deadline:
-                break
-            if alive:
-                self._ssh(ssh_command(variables, socket, ["-O", "exit"]))
-            socket.unlink(missing_ok=True)
-            opened = self._ssh(ssh_command(variables, socket, ["-f", "-N", "-M", "-L", forward]))
-            words = opened.stderr.decode(errors="replace").strip()
-            time.sleep(0.5)
+
+        def ssh(*words: str) -> subprocess.CompletedProcess[bytes]:
+            return self._ssh(ssh_command(variables, socket, list(words)))
+
+        seconds = 5.0 if self._task.check_mode else timeout
+        finding = opened(ssh, socket, forward, lambda: api_answers(port), name, seconds)
+        if finding is None:
+            return result | {"changed": changed, "reachable": True}
         if self._task.check_mode:
             return result | {"changed": False, "reachable": False}
-        message = f"{name}: API: found no answer on 127.0.0.1:{port} within {timeout:.0f} s, expected one through SSH"
-        hint = "Try: another twinstack_api_tunnel_port if the port is taken, or crictl and journalctl on the host"
-        return result | {"failed": True, "reachable": False, "msg": f"{message}. {words}. {hint}"}
+        return result | {"failed": True, "reachable": False, "msg": finding.line()}
 
     def _ssh(self, command: list[str]) -> subprocess.CompletedProcess[bytes]:
         """Run ssh with nothing of ours open in it but a file for its complaints: -f leaves a process behind."""

@@ -9,7 +9,10 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   wait:
-    description: What must be ready before the module ends. Nothing is waited for in check mode.
+    description:
+      - What must be ready before the module ends. Nothing is waited for in check mode.
+      - The module fails before its time is up when a node has died that something cannot be ready without. It has when
+        its Lease is not renewed and the API server cannot connect to its kubelet.
     type: list
     elements: dict
     default: []
@@ -43,6 +46,13 @@ options:
     elements: dict
     default: []
     suboptions: *ready
+  lost_nodes:
+    description:
+      - Nodes that are not waited for. DaemonSets, Deployments and StatefulSets are ready when their pods on other nodes
+        are.
+    type: list
+    elements: str
+    default: []
   wait_gone:
     description: What must be gone before the module ends. Nothing is waited for in check mode.
     type: list

@@ -63,8 +63,8 @@ options:
     default: ""
   prune:
     description:
-      - Remove what the apply set does not hold any more. With V(false) it stays until a later task prunes, except for
-        a Service whose node port another one of the set needs. What pruning would refuse is refused in both cases.
+      - Remove what the apply set does not hold any more. With V(false) it stays for a later task, but for a Service
+        whose node port another one needs. What pruning would refuse is refused in both cases.
     type: bool
     default: true
   remove_namespaces:
@@ -73,7 +73,6 @@ options:
       - Another one of the set is deleted only when all in it was made by this project, by Kubernetes or by istiod, it
         holds no C(PersistentVolumeClaim), and the set brings no new namespace at the same time, which would be
         a renaming. Else nothing is applied.
-      - One that is not there, or that the set holds, means nothing.
     type: list
     elements: str
     default: []
@@ -173,8 +172,7 @@ namespaces:
       and which of those others made or are volume claims. What Kubernetes and istiod make by themselves is left out.
   returned: when a cluster answers and the objects could be compared with it
   type: dict
-  sample:
-    bar: {objects: {ConfigMap: 1, Deployment: 2, Pod: 4}, others: [ConfigMap mine]}
+  sample: {bar: {objects: {ConfigMap: 1, Deployment: 2, Pod: 4}, others: [ConfigMap mine]}}
 findings:
   description: Why nothing was applied, as C(where), C(field), C(found), C(expected), C(hint) and C(level).
   returned: failure
@@ -244,6 +242,7 @@ SPEC: dict[str, Any] = {
     "force": {"type": "bool", "default": True},
     "wait": READY,
     "wait_before_workloads": READY,
+    "lost_nodes": {"type": "list", "elements": "str", "default": []},
     "wait_gone": NAMED,
     "timeout": {"type": "float", "default": 300},
 }
@@ -345,7 +344,8 @@ def run(module: AnsibleModule) -> None:
             client.version()
         except API_ERRORS as error:
             _everything_new(module, objects, f"the API server does not answer ({reason(error)})")
-    deadline = time.monotonic() + params["timeout"]
+    started, lost = time.monotonic(), params["lost_nodes"]
+    deadline = started + params["timeout"]
     outcome = kube_apply.apply_all(
         client,
         objects,
@@ -356,6 +356,7 @@ def run(module: AnsibleModule) -> None:
         _targets(params["wait_before_workloads"]),
         _allowed(params),
         params["prune"],
+        lost,
     )
     applied = time.time()
     changed = bool(outcome.changed or outcome.pruned)
@@ -363,16 +364,16 @@ def run(module: AnsibleModule) -> None:
         told = {"findings": [finding.as_dict() for finding in outcome.findings], "namespaces": outcome.namespaces}
         _failed(module, "nothing was applied", outcome.failures, "", False, **told)
     if outcome.late:
-        title = f"no pods were made, because what they need was not ready within {params['timeout']:.0f} s"
+        title = f"no pods were made, because what they need was not ready after {time.monotonic() - started:.0f} s"
         _failed(module, title, outcome.late, f"{kubectl} get pods -A -o wide", changed)
     if outcome.failures:
         hint = f"{kubectl} get --raw '/readyz?verbose'"
         _failed(module, "not everything was applied", outcome.failures, hint, changed)
     if not module.check_mode:
         _require_gone(module, client, outcome.going, deadline, changed)
-        late = kube_apply.wait_all(client, _targets(params["wait"]), deadline)
+        late = kube_apply.wait_all(client, _targets(params["wait"]), deadline, lost=lost)
         if late:
-            title = f"applied, but not ready within {params['timeout']:.0f} s"
+            title = f"applied, but not ready after {time.monotonic() - started:.0f} s"
             _failed(module, title, late, f"{kubectl} get pods -A -o wide", changed)
         going = [key for one in params["wait_gone"] for key in _keys(one, one["names"])]
         _require_gone(module, client, going, deadline, changed)

@@ -20,7 +20,7 @@ from tests.tools import variables
 ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
 CONDITIONS = {"when", "that", "changed_when", "failed_when", "until"}
 #: Settings of the connection, which Ansible names.
-CONNECTION = {"ansible_pipelining"}
+CONNECTION = {"ansible_pipelining", "ansible_ssh_args", "ansible_ssh_retries"}
 #: What Ansible or the inventory's shape gives to every task.
 GIVEN = {
     "ansible_forks", "ansible_check_mode", "ansible_facts", "ansible_host", "ansible_play_hosts",

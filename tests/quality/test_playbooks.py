@@ -66,6 +66,37 @@ def test_steps_that_are_refused_are_imported_by_the_playbook_that_is_named() -> 
             assert path.resolve() in imported(ROOT / whole), path
 
 
+def roles_of(play: dict[str, Any]) -> list[str]:
+    """Roles that a play's tasks import, in their order, each with ``/entry point`` unless that is main."""
+    imported = [task.get("ansible.builtin.import_role", {}) for task in play.get("tasks", [])]
+    return [
+        "/".join([role.get("name", ""), *([role["tasks_from"]] if "tasks_from" in role else [])]) for role in imported
+    ]
+
+
+def test_a_play_that_goes_on_without_hosts_ends_with_their_names() -> None:
+    """And what comes next on localhost stops when everything needs them: Ansible itself goes on there."""
+    listed = [(path, play) for path, play in plays() if "hosts" in play and path != "reset.yml"]
+    going_on = [number for number, (_, play) in enumerate(listed) if play.get("any_errors_fatal") is False]
+    four = {"cluster/nodes.yml", "cluster/join.yml", "istio/install.yml", "observability.yml"}
+    assert {listed[number][0] for number in going_on} == four
+    for number in going_on:
+        path, play = listed[number]
+        named = play if play.get("strategy") != "ansible.builtin.free" else listed[number + 1][1]
+        assert roles_of(named)[-1] == "twinstack.core.lost_hosts", path
+        assert not named.get("any_errors_fatal"), path
+    for path in ("cluster/network.yml", "istio/install.yml", "observability.yml"):
+        [local] = [play for other, play in listed if other == path and "localhost" in play["hosts"]]
+        assert roles_of(local)[0] == "twinstack.core.lost_hosts/required", path
+
+
+def test_a_run_that_lost_hosts_fails_before_it_verifies() -> None:
+    """Nothing verifies a cluster without one of its hosts."""
+    for path, after in (("site.yml", "verification/unchanged.yml"), ("mesh.yml", "")):
+        steps = [play["import_playbook"] for play in yaml.safe_load((PLAYBOOKS / path).read_text())]
+        assert [*steps, ""][steps.index("cluster/lost.yml") + 1] == after
+
+
 def start(*arguments: str) -> Run:
     """Run a playbook on the example inventory, whose hosts are never reached."""
     environment = {"ANSIBLE_SSH_EXECUTABLE": "/bin/false"}

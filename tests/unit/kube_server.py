@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -92,7 +92,8 @@ class Handler(BaseHTTPRequestHandler):
         with self.state.lock:
             self.state.asked.append(f"{self.command} {self.path}")
             status, answer = self._decide(parts.path, query, body)
-        self._answer(status, answer)
+        with suppress(ConnectionError):  # who asked has not waited for it
+            self._answer(status, answer)
 
     do_GET = do_POST = do_PATCH = do_DELETE = _handle  # noqa: N815 - the names that the base class needs
 
@@ -201,13 +202,14 @@ class Handler(BaseHTTPRequestHandler):
         return 200, self.state.objects[path]
 
     def _selected(self, item: dict[str, Any], path: str, query: dict[str, str]) -> bool:
-        label, _, value = query.get("labelSelector", "").partition("=")
+        wanted = [part.partition("=") for part in query.get("labelSelector", "").split(",") if part]
         labels = item["metadata"].get("labels") or {}
         parts = path.split("/")
         plural, space = parts[-1], parts[-2] if parts[-3] == "namespaces" else ""
         known = {kind: name for kinds in self.state.kinds.values() for kind, (name, _) in kinds.items()}
         there = not space or item["metadata"].get("namespace") == space
-        return known.get(item["kind"]) == plural and there and (not label or labels.get(label) == value)
+        chosen = all(labels.get(name) == value for name, _, value in wanted)
+        return known.get(item["kind"]) == plural and there and chosen
 
     def _apply(self, path: str, body: dict[str, Any], dry: bool, manager: str) -> tuple[int, dict[str, Any]]:
         state = self.state
@@ -239,6 +241,7 @@ def api_server(folder: Path) -> Iterator[tuple[State, Path]]:
     """A running server's state and a kubeconfig for it."""
     state = State()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"state": state}))
+    server.daemon_threads = False  # closing waits for those that still answer
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     kubeconfig = folder / "kubeconfig"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ansible_collections.twinstack.core.plugins.module_utils.findings import Finding
-from ansible_collections.twinstack.core.plugins.module_utils.kube import node_ports, ownership, refusals
+from ansible_collections.twinstack.core.plugins.module_utils.kube import liveness, node_ports, ownership, refusals
 from ansible_collections.twinstack.core.plugins.module_utils.kube import objects as kube_objects
 from ansible_collections.twinstack.core.plugins.module_utils.kube.client import Client
 from ansible_collections.twinstack.core.plugins.module_utils.kube.errors import (
@@ -69,17 +69,19 @@ def apply_all(
     before_workloads: Sequence[tuple[Key, str]] = (),
     allowed: refusals.Allowed | None = None,
     prune: bool = True,
+    lost: Collection[str] = (),
 ) -> Outcome:
     """Apply the objects, then remove what the apply set does not hold any more. Stops after the first wave that failed.
 
     deadline: on time.monotonic()'s clock, for objects whose kind or namespace is not served yet. before_workloads: what
     is waited for, as by ``wait_all``, when all is there but what pods come of. allowed: what may be taken over and
     deleted. prune: False keeps what the set does not hold any more for a later call; what that would refuse is refused
-    now, before anything is applied.
+    now, before anything is applied. lost: as for ``wait_all``.
     """
     wanted = [kube_objects.hashed(item) for item in kube_objects.labelled(objects, apply_set)]
     kinds, spaces = kube_objects.announced(wanted)
     outcome = Outcome()
+    gate = liveness.Gate(cluster.server)
     kept = None
     patience = time.monotonic() if dry_run else deadline
     try:
@@ -96,7 +98,7 @@ def apply_all(
 
     def one(item: Object) -> _One:
         late = item["kind"] == "Service" and node_ports.service_key(item) in ports.waiting
-        return _apply_one(cluster, item, dry_run, force, deadline, kinds, spaces, late, known)
+        return _apply_one(cluster, item, dry_run, force, deadline, kinds, spaces, late, known, gate)
 
     if apply_set:
         try:
@@ -106,7 +108,7 @@ def apply_all(
             return outcome
     for wave in kube_objects.waves(wanted):
         if not dry_run and wave[0]["kind"] in kube_objects.WORKLOADS:
-            outcome.late += wait_all(cluster, before_workloads, deadline)
+            outcome.late += wait_all(cluster, before_workloads, deadline, lost=lost)
             known = {} if before_workloads else known  # what was read before the wait may have changed meanwhile
             if outcome.late:
                 return outcome
@@ -237,6 +239,7 @@ def _apply_one(
     spaces: set[str],
     late: bool,
     known: dict[Key, Object | None],
+    gate: liveness.Gate,
 ) -> _One:
     """Apply one object; a passing refusal is tried again, in a dry run what is to come counts as there.
 
@@ -249,6 +252,7 @@ def _apply_one(
     while True:
         try:
             before = known.pop(key, None) or cluster.get(key)
+            gate.answered()
             if kube_objects.unchanged(before, item):
                 return _One(key, before, before)
             return _One(key, before, cluster.apply(item, key, dry_run, force))
@@ -264,7 +268,7 @@ def _apply_one(
                 return _One(key, before, item)
             failure, passing = f"the API server refused it: {error}", error.status in PASSING or waits
         except CONNECTION_ERRORS as error:
-            failure, passing = f"no answer of the API server: {error}", True
+            failure, passing = f"no answer of the API server: {error}", not gate.closed(error)
         if dry_run or not passing or time.monotonic() > deadline:
             return _One(key, None, None, failure)
         time.sleep(RETRY_SECONDS)
@@ -322,15 +326,20 @@ def wait_all(
     targets: Sequence[tuple[Key, str]],
     deadline: float,
     sleep: Callable[[float], None] = time.sleep,
+    lost: Collection[str] = (),
 ) -> list[str]:
     """Wait until all targets are ready; what is not when time is up, as lines of text. At least one look at each.
 
-    targets: (key, condition); an empty name means every object of the kind, of which there must be one.
+    Ends as soon as a target cannot become ready any more because a node has died, with a finding as the first line.
+
+    targets: (key, condition); an empty name means every object of the kind, of which there must be one. lost: nodes
+    whose pods are not waited for.
     """
+    watch = liveness.Watch(cluster, lost)
 
     def reasons(target: tuple[Key, str]) -> list[str]:
         try:
-            return _why_not(cluster, *target)
+            return _why_not(cluster, *target, lost)
         except (UnknownKindError, *API_ERRORS) as error:
             return [f"{target[0]}: {error}"]
 
@@ -339,21 +348,27 @@ def wait_all(
         # One after the other: none is done before the last, and polling each all the time keeps the API server from
         # what is waited for.
         found = reasons(waiting[0])
+        in_vain = watch.in_vain([key for key, _ in waiting]) if found else []
         if not found:
             waiting.pop(0)
-        elif time.monotonic() > deadline:
-            return found + [line for target in waiting[1:] for line in reasons(target)]
+        elif in_vain or time.monotonic() > deadline:
+            return in_vain + found + [line for target in waiting[1:] for line in reasons(target)]
         else:
             sleep(POLL_SECONDS)
     return []
 
 
-def _why_not(cluster: Client, key: Key, condition: str) -> list[str]:
+def _why_not(cluster: Client, key: Key, condition: str, lost: Collection[str]) -> list[str]:
+    def unready(item: Object | None) -> str:
+        if item is None or condition or not lost:
+            return kube_objects.unready(item, condition)
+        return liveness.unready_elsewhere(cluster, item, lost)
+
     if key.name:
-        reason = kube_objects.unready(cluster.get(key), condition)
+        reason = unready(cluster.get(key))
         return [f"{key}: {reason}"] if reason else []
     items = cluster.list(key.api_version, key.kind)
     if not items:
         return [f"{key.kind}: none there"]
-    named = [(kube_objects.key_of(item), kube_objects.unready(item, condition)) for item in items]
+    named = [(kube_objects.key_of(item), unready(item)) for item in items]
     return [f"{one}: {reason}" for one, reason in named if reason]

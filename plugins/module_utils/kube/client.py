@@ -67,9 +67,14 @@ class Client:
         found: Object = json.loads(self._call(method, path, query, body, content, accept))
         return found
 
-    def text(self, path: str, query: Query = None) -> str:
-        """What a path answers as plain text, such as a pod's own page through the API server."""
-        return self._call("GET", path, query, None, "", "*/*").decode(errors="replace")
+    @property
+    def server(self) -> str:
+        """The API server's URL."""
+        return str(self._configuration.host)
+
+    def text(self, path: str, query: Query = None, seconds: float = REQUEST_SECONDS[1]) -> str:
+        """What a path answers as plain text, such as a pod's own page through the API server. seconds: to answer."""
+        return self._call("GET", path, query, None, "", "*/*", seconds=seconds).decode(errors="replace")
 
     def page(self, plural: str, namespace: str, name: str, port: int, path: str) -> bytes:
         """A page of a Service or pod through the API server, whatever its HTTP status: whoever made it means it so.
@@ -100,7 +105,15 @@ class Client:
         return execute(self._configuration, where, command, text, seconds, whole)
 
     def _call(
-        self, method: str, path: str, query: Query, body: Any, content: str, accept: str, refusals: bool = True
+        self,
+        method: str,
+        path: str,
+        query: Query,
+        body: Any,
+        content: str,
+        accept: str,
+        refusals: bool = True,
+        seconds: float = REQUEST_SECONDS[1],
     ) -> bytes:
         headers = {"Accept": accept}
         if content:
@@ -114,7 +127,7 @@ class Client:
             auth_settings=["BearerToken"],
         )
         try:
-            response = self._client.call_api(*parts, _request_timeout=REQUEST_SECONDS)
+            response = self._client.call_api(*parts, _request_timeout=(REQUEST_SECONDS[0], seconds))
         except ApiException as error:  # the client's word for a connection that broke has no HTTP status
             raise ConnectionError(" ".join(str(error.reason).split())) from error
         data = response.read()
