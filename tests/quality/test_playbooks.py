@@ -76,7 +76,10 @@ def roles_of(play: dict[str, Any]) -> list[str]:
 
 def test_a_play_that_goes_on_without_hosts_ends_with_their_names() -> None:
     """And what comes next on localhost stops when everything needs them: Ansible itself goes on there."""
-    listed = [(path, play) for path, play in plays() if "hosts" in play and path != "reset.yml"]
+    # A play that takes its hosts one by one ends the run by itself when it loses one.
+    listed = [
+        (path, play) for path, play in plays() if "hosts" in play and path != "reset.yml" and "serial" not in play
+    ]
     going_on = [number for number, (_, play) in enumerate(listed) if play.get("any_errors_fatal") is False]
     four = {"cluster/nodes.yml", "cluster/join.yml", "istio/install.yml", "observability.yml"}
     assert {listed[number][0] for number in going_on} == four

@@ -207,7 +207,7 @@ class Handler(BaseHTTPRequestHandler):
         parts = path.split("/")
         plural, space = parts[-1], parts[-2] if parts[-3] == "namespaces" else ""
         known = {kind: name for kinds in self.state.kinds.values() for kind, (name, _) in kinds.items()}
-        there = not space or item["metadata"].get("namespace") == space
+        there = not space or item["metadata"].get("namespace") in (space, None)
         chosen = all(labels.get(name) == value for name, _, value in wanted)
         return known.get(item["kind"]) == plural and there and chosen
 

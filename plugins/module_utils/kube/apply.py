@@ -85,9 +85,9 @@ def apply_all(
     kept = None
     patience = time.monotonic() if dry_run else deadline
     try:
-        ports = _patiently(lambda: _port_clashes(cluster, wanted, apply_set), patience)
-        known = _patiently(lambda: _look(cluster, wanted), patience)
-        _judge(cluster, wanted, known, apply_set, allowed or refusals.Allowed(), patience, outcome)
+        ports = _patiently(lambda: _port_clashes(cluster, wanted, apply_set), patience, gate)
+        known = _patiently(lambda: _look(cluster, wanted), patience, gate)
+        _judge(cluster, wanted, known, apply_set, allowed or refusals.Allowed(), patience, gate, outcome)
     except API_ERRORS as error:
         outcome.failures.append(f"what is in the cluster could not be read: {error}")
         return outcome
@@ -131,7 +131,7 @@ def apply_all(
     return outcome
 
 
-def _patiently(request: Callable[[], Answer], deadline: float) -> Answer:
+def _patiently(request: Callable[[], Answer], deadline: float, gate: liveness.Gate) -> Answer:
     """The answer to a request, tried again while another try may turn it into a success."""
     begun = time.monotonic()
     while True:
@@ -140,8 +140,8 @@ def _patiently(request: Callable[[], Answer], deadline: float) -> Answer:
         except RefusedError as error:
             if error.status not in PASSING or time.monotonic() > deadline:
                 raise
-        except CONNECTION_ERRORS:  # an API server that restarts; a host that is dead is named soon
-            if time.monotonic() > min(deadline, begun + RESTART_SECONDS):
+        except CONNECTION_ERRORS as error:  # an API server that restarts; a host that is dead is named soon
+            if gate.closed(error) or time.monotonic() > min(deadline, begun + RESTART_SECONDS):
                 raise
         time.sleep(RETRY_SECONDS)
 
@@ -167,13 +167,14 @@ def _judge(
     apply_set: str,
     allowed: refusals.Allowed,
     patience: float,
+    gate: liveness.Gate,
     outcome: Outcome,
 ) -> None:
     """Record everything that must not be taken over or deleted, and what the namespaces hold that would be."""
     outcome.findings += refusals.conflicts(wanted, known, cluster.manager, allowed.adopt)
     if apply_set:
-        spaces = _patiently(lambda: cluster.list("v1", "Namespace"), patience)
-        judged = _patiently(lambda: refusals.removals(cluster, spaces, wanted, apply_set, allowed), patience)
+        spaces = _patiently(lambda: cluster.list("v1", "Namespace"), patience, gate)
+        judged = _patiently(lambda: refusals.removals(cluster, spaces, wanted, apply_set, allowed), patience, gate)
         outcome.findings += judged.findings
         outcome.namespaces = judged.as_dict()
     outcome.failures += [finding.line() for finding in outcome.findings]

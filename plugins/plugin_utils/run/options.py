@@ -39,14 +39,14 @@ CHECKS = ("validate_inventory", "preflight", "plan", "always")
 
 @dataclass(frozen=True)
 class Options:
-    """What was given to ansible-playbook. playbooks: paths or full names. only_syntax: nothing is to be run."""
+    """What was given to ansible-playbook. playbooks: paths or full names. nothing_runs: a look at the syntax, or a list."""
 
     playbooks: Sequence[str] = ()
     limit: str = ""
     tags: Sequence[str] = ()
     skip_tags: Sequence[str] = ()
     start_at_task: str = ""
-    only_syntax: bool = False
+    nothing_runs: bool = False
 
 
 def of(arguments: Mapping[str, object]) -> Options:
@@ -63,7 +63,7 @@ def of(arguments: Mapping[str, object]) -> Options:
         tags=words("tags"),
         skip_tags=words("skip_tags"),
         start_at_task=str(arguments.get("start_at_task") or ""),
-        only_syntax=bool(arguments.get("syntax")),
+        nothing_runs=any(arguments.get(name) for name in ("syntax", "listtasks", "listtags", "listhosts")),
     )
 
 
@@ -73,7 +73,7 @@ def hosts(pattern: str, options: Options) -> str:
     pattern: of a play. ``localhost`` alone is the controller, with ``--limit`` it has to be named. A pattern of several
     alternatives with the controller among them (``localhost:control_plane``) takes whichever is left.
     """
-    if options.only_syntax:  # nothing runs; ansible-lint looks at each playbook that way
+    if options.nothing_runs:  # ansible-lint looks at each playbook that way
         return pattern
     reasons = refusals(options)
     if pattern == CONTROLLER and not has_controller(options.limit):

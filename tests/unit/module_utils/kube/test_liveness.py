@@ -39,8 +39,9 @@ class World:
         self.renew()
 
     def add(self, path: str, version: str, kind: str, name: str, labels: Any = None, **fields: Any) -> None:
-        """An object in namespace demo."""
-        metadata = {"name": name, "namespace": "demo", "labels": labels or {}}
+        """An object in the namespace that its path names, if any."""
+        space = path.partition("/namespaces/")[2].partition("/")[0]
+        metadata = {"name": name, "namespace": space, "labels": labels or {}}
         self.state.objects[path] = {"apiVersion": version, "kind": kind, "metadata": metadata, **fields}
 
     def kubelet(self, name: str, answer: tuple[int, Any], seconds: float = 0.0) -> None:

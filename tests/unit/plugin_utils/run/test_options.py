@@ -78,6 +78,7 @@ def test_options_come_from_the_command() -> None:
     assert options.of({}) == Options()
 
 
-def test_a_check_of_the_syntax_may_be_of_any_playbook() -> None:
-    assert options.of({"syntax": True}).only_syntax
-    assert options.hosts("localhost", Options(("playbooks/cluster/join.yml",), only_syntax=True)) == "localhost"
+@pytest.mark.parametrize("name", ["syntax", "listtasks", "listtags", "listhosts"])
+def test_where_nothing_runs_any_playbook_may_be_looked_at(name: str) -> None:
+    assert options.of({name: True}).nothing_runs
+    assert options.hosts("localhost", Options(("playbooks/cluster/join.yml",), nothing_runs=True)) == "localhost"

@@ -65,7 +65,7 @@ def test_services_and_routes_are_lists_of_mappings(key: str, value: Any) -> None
 
 def test_unknown_fields_are_named_with_the_known_ones_and_end_the_judgement() -> None:
     assert judged(services=[{"name": "A", "x": 1, "colour": 2}], routes=[{"servcie": "a"}]) == [
-        ("foo.services[0]", "colour, x", "only name, versions, image, port, replicas, limit"),
+        ("foo.services[0]", "colour, x", "only name, versions, image, port, replicas, limit, probes, env, resources"),
         ("foo.routes[0]", "servcie", "only service, path, headers, match, weights"),
     ]
 
