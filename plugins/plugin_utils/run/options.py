@@ -39,7 +39,7 @@ CHECKS = ("validate_inventory", "preflight", "plan", "always")
 
 @dataclass(frozen=True)
 class Options:
-    """What was given to ansible-playbook. playbooks: paths or full names. nothing_runs: a check of syntax, or a list."""
+    """What was given to ansible-playbook. playbooks: paths or full names. nothing_runs: a look at syntax or lists."""
 
     playbooks: Sequence[str] = ()
     limit: str = ""
