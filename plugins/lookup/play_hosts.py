@@ -17,7 +17,7 @@ description:
     is where a run can refuse before it touches a host.
   - Refuses C(--start-at-task), tags that no step has, C(--skip-tags) of the checks, a limit without localhost for a
     play that runs there, and playbooks that are one step of another.
-version_added: 0.2.0
+version_added: 0.1.0
 author: The Twinstack developers (@twinstack)
 options:
   _terms:

@@ -17,7 +17,7 @@ short_description: A setting of Ansible's SSH connections with which a host that
 description:
   - Takes what environment and ansible.cfg say and adds what they leave out. An installed collection has no ansible.cfg
     of its own, and by Ansible's own defaults a task on a host that has lost its power never ends.
-version_added: 0.2.0
+version_added: 0.1.0
 author: The Twinstack developers (@twinstack)
 options:
   _terms:

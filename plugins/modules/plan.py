@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: plan
 short_description: Show what a run would do on every host and in the cluster
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Runs on the controller. Tasks that run in check mode with the variable C(plan_notes), a path, note there what they
     would do. This module makes the plan of these notes and of what M(twinstack.core.host_probe) found, shows it and

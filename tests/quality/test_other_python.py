@@ -17,7 +17,7 @@ OTHER = ("3.14", "3.13", "3.12") if sys.version_info < (3, 12) else ("3.11",)
 TESTS = (
     "tests/render",
     "tests/unit/plugin_utils/inventory/test_bad_inventories.py",
-    "tests/unit/action/test_host_artifacts.py",
+    "tests/unit/action/test_artifacts.py",
     "tests/unit/module_utils/host/state",
     "tests/unit/plugin_utils/inventory/test_playbook.py",
     "tests/unit/callback/test_run_report.py",

@@ -1,5 +1,5 @@
 """Options of ansible-playbook that leave parts of a playbook out: which of them a run can do with, and what to do
-instead of the others. Pure.
+instead of the others.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 CONTROLLER = "localhost"
 #: Tags of the steps of site.yml, each with what has it. tests/quality/test_playbooks.py compares them with the plays'.
@@ -47,6 +47,7 @@ class Options:
     skip_tags: Sequence[str] = ()
     start_at_task: str = ""
     nothing_runs: bool = False
+    inventory: Sequence[str] = ()
 
 
 def of(arguments: Mapping[str, object]) -> Options:
@@ -57,12 +58,14 @@ def of(arguments: Mapping[str, object]) -> Options:
         texts = [given] if isinstance(given, str) else list(given) if isinstance(given, Sequence) else []
         return tuple(word for text in texts for word in str(text).split(",") if word)
 
+    sources = arguments.get("inventory") or ()
     return Options(
         playbooks=words("args"),
         limit=str(arguments.get("subset") or ""),
         tags=words("tags"),
         skip_tags=words("skip_tags"),
         start_at_task=str(arguments.get("start_at_task") or ""),
+        inventory=tuple(str(source) for source in sources) if isinstance(sources, Sequence) else (),
         nothing_runs=any(arguments.get(name) for name in ("syntax", "listtasks", "listtags", "listhosts")),
     )
 
@@ -101,6 +104,9 @@ def with_controller(limit: str) -> str:
 def refusals(options: Options) -> list[str]:
     """What is left out that a run cannot do without, a line each."""
     reasons = []
+    if options.inventory and not any("," in source or Path(source).exists() for source in options.inventory):
+        found = ", ".join(options.inventory)
+        reasons.append(f"--inventory: found {found}, which is not there; expected an inventory. Try: -i inventory/prod")
     if options.start_at_task:
         reasons.append(
             f"--start-at-task: found {options.start_at_task}; expected no such option: what the tasks before it check "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from ansible_collections.twinstack.core.plugins.plugin_utils.run import options
 from ansible_collections.twinstack.core.plugins.plugin_utils.run.options import Options
@@ -82,3 +84,11 @@ def test_options_come_from_the_command() -> None:
 def test_where_nothing_runs_any_playbook_may_be_looked_at(name: str) -> None:
     assert options.of({name: True}).nothing_runs
     assert options.hosts("localhost", Options(("playbooks/cluster/join.yml",), nothing_runs=True)) == "localhost"
+
+
+def test_without_an_inventory_the_first_reason_is_that(tmp_path: Path) -> None:
+    """As from another folder, where no ansible.cfg names one; a list of hosts is one."""
+    [reason] = options.refusals(options.of({"inventory": (str(tmp_path / "hosts"),)}))
+    assert reason.endswith("expected an inventory. Try: -i inventory/prod")
+    assert options.refusals(options.of({"inventory": (str(tmp_path),)})) == []
+    assert options.refusals(options.of({"inventory": ("localhost,",)})) == []
