@@ -152,9 +152,13 @@ class RunRecord:
                 task.ended = now
 
     def tasks(self) -> list[Task]:
-        """All tasks that ran, without checks of a role's own arguments."""
+        """All tasks that ran on some host, without checks of a role's own arguments."""
         return [
-            task for phase in self.phases for role in phase.roles for task in role.tasks if task.action != VALIDATION
+            task
+            for phase in self.phases
+            for role in phase.roles
+            for task in role.tasks
+            if task.action != VALIDATION and any(host.status != "skipped" for host in task.hosts.values())
         ]
 
     def executions(
